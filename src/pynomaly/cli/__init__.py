@@ -1,0 +1,1 @@
+"""What people type. ``main`` works, with a hint, even where only the base install is there."""

@@ -1,0 +1,1 @@
+"""Judges of what is normal: series in, verdict series out."""

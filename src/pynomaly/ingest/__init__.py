@@ -1,0 +1,1 @@
+"""Bytes in, batches out: one module for each protocol."""

@@ -1,0 +1,76 @@
+"""Label matchers: ``=``, ``!=``, ``=~``, ``!~``, with Prometheus's anchored RE2."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import re2
+
+from pynomaly.model.errors import BadInput
+from pynomaly.model.labels import Labels
+
+
+class MatchOp(StrEnum):
+    """How a matcher compares."""
+
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    REGEX = "=~"
+    NOT_REGEX = "!~"
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One condition on one label; a label that is absent has the value ``""``."""
+
+    name: str
+    op: MatchOp
+    value: str
+    _regex: Any = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.op in (MatchOp.REGEX, MatchOp.NOT_REGEX):
+            object.__setattr__(self, "_regex", compile_anchored(self.value))
+
+    def matches(self, value: str) -> bool:
+        """Whether a label of this value satisfies the matcher."""
+        match self.op:
+            case MatchOp.EQUAL:
+                return value == self.value
+            case MatchOp.NOT_EQUAL:
+                return value != self.value
+            case MatchOp.REGEX:
+                return self._regex.fullmatch(value) is not None
+            case MatchOp.NOT_REGEX:
+                return self._regex.fullmatch(value) is None
+
+    def __str__(self) -> str:
+        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{self.name}{self.op}"{escaped}"'
+
+
+def compile_anchored(pattern: str) -> Any:
+    """Compile an RE2 pattern as Prometheus does: anchored, ``.`` matches a newline.
+
+    Raises:
+        BadInput: the pattern is not RE2.
+    """
+    try:
+        return re2.compile(f"^(?s:{pattern})$", _OPTIONS)
+    except re2.error as error:
+        raise BadInput(f"{pattern!r} is not a valid RE2 regular expression: {error}") from error
+
+
+def _quiet() -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    return options
+
+
+_OPTIONS = _quiet()
+
+
+def all_match(matchers: Sequence[Matcher], labels: Labels) -> bool:
+    """Whether a label set satisfies every matcher."""
+    return all(m.matches(labels.get(m.name, "")) for m in matchers)

@@ -1,0 +1,5 @@
+"""The one registry of the metrics of this process."""
+
+from prometheus_client import CollectorRegistry
+
+REGISTRY = CollectorRegistry(auto_describe=True)

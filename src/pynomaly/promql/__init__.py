@@ -1,0 +1,1 @@
+"""PromQL as Prometheus 3 answers it."""

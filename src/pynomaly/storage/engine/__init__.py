@@ -1,0 +1,1 @@
+"""The column store behind the signals: a contract, and one file for each implementation."""

@@ -1,0 +1,1 @@
+"""Relational state on SQLite or PostgreSQL."""

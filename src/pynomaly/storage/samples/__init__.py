@@ -1,0 +1,1 @@
+"""Samples of metrics: appending, selecting, retention, verification."""

@@ -1,0 +1,1 @@
+"""Everything people see, on port 8080."""
