@@ -1,1 +1,1 @@
-"""Where things are kept: the signal engine, the samples in it, the records, the bus, the scheduler."""
+"""Where things are kept: signal engine, samples, records; and the bus and the scheduler."""

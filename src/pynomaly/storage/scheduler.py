@@ -110,7 +110,7 @@ class Scheduler:
     async def _run_once(self, job: Job, due: float) -> None:
         try:
             await job.work(due)
-        except Exception as error:  # noqa: BLE001 - periodic work must survive its own faults
+        except Exception as error:
             job.failures += 1
             job.last_error = str(error)
             _RUNS.labels(job.name, "error").inc()
