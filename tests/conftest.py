@@ -1,0 +1,62 @@
+"""What every test may use."""
+
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+_WHERE: dict[str, tuple[str, ...]] = {
+    "prometheus": ("prometheus",),
+    "promtool": ("promtool",),
+    "alertmanager": ("prometheus-alertmanager", "alertmanager"),
+    "amtool": ("amtool",),
+    "node-exporter": ("prometheus-node-exporter", "node_exporter"),
+    "victoria-metrics": ("victoria-metrics", "victoria-metrics-prod"),
+    "redis": ("redis-server",),
+    "chromium": ("chromium", "chromium-browser", "google-chrome"),
+}
+
+
+def find_server(name: str) -> str | None:
+    """The path of a server's program, or None; PostgreSQL hides its own from PATH."""
+    if name == "postgres":
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+        return str(found[-1]) if found else shutil.which("postgres")
+    return next(filter(None, map(shutil.which, _WHERE[name])), None)
+
+
+@pytest.fixture
+def program() -> Callable[[str], str]:
+    """Find a server's program by the name that ``@pytest.mark.needs`` uses."""
+
+    def find(name: str) -> str:
+        path = find_server(name)
+        assert path, f"mark the test with needs({name!r})"
+        return path
+
+    return find
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Ask the system for ports that nobody listens on."""
+
+    def find() -> int:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            return int(s.getsockname()[1])
+
+    return find
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        for name in mark.args:
+            if find_server(name) is None:
+                reason = f"needs {name}, which is not installed"
+                if os.environ.get("CI"):
+                    pytest.fail(reason, pytrace=False)
+                pytest.skip(reason)
