@@ -40,7 +40,11 @@ class Client:
         return self._send(urllib.request.Request(f"{self.url}{path}{query}"))
 
     def post(
-        self, path: str, body: bytes | Iterable[bytes] = b"", *, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        body: bytes | Iterable[bytes] = b"",
+        *,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """POST bytes, or pieces of them (sent chunked), and return the JSON answered."""
         request = urllib.request.Request(

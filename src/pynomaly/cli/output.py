@@ -19,7 +19,8 @@ def errors_in_a_line() -> Generator[None, None, None]:
     try:
         yield
     except PynomalyError as error:
-        err.print(f"[bold red]error:[/] {error.message}", soft_wrap=True, markup=True)
+        err.print("[bold red]error:[/]", end=" ")
+        err.print(error.message, soft_wrap=True, markup=False)
         if error.hint:
             err.print(f"  {error.hint}", soft_wrap=True, markup=False)
         raise typer.Exit(1) from error

@@ -1,0 +1,5 @@
+"""``python -m pynomaly`` is the command ``pynomaly``."""
+
+from pynomaly.cli import main
+
+main()
