@@ -4,7 +4,7 @@ import struct
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -155,10 +155,10 @@ def push(server: Server, body: bytes) -> None:
     raise RuntimeError(f"{server.name} refuses to write")
 
 
-def push_all(server: Server, shards: Sequence[Sequence[bytes]]) -> float:
+def push_all(server: Server, shards: Sequence[Iterable[bytes]]) -> float:
     """Send each shard in order, shards at once, as Prometheus does; seconds it took."""
 
-    def send(shard: Sequence[bytes]) -> None:
+    def send(shard: Iterable[bytes]) -> None:
         for body in shard:
             push(server, body)
 
