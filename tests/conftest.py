@@ -28,6 +28,13 @@ def find_server(name: str) -> str | None:
     return next(filter(None, map(shutil.which, _WHERE[name])), None)
 
 
+def unused_port() -> int:
+    """A TCP port that nobody listens on now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
 @pytest.fixture
 def program() -> Callable[[str], str]:
     """Find a server's program by the name that ``@pytest.mark.needs`` uses."""
@@ -43,13 +50,7 @@ def program() -> Callable[[str], str]:
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """Ask the system for ports that nobody listens on."""
-
-    def find() -> int:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            return int(s.getsockname()[1])
-
-    return find
+    return unused_port
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
