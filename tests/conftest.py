@@ -2,11 +2,12 @@
 
 import os
 import shutil
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.product import unused_port
 
 _WHERE: dict[str, tuple[str, ...]] = {
     "prometheus": ("prometheus",),
@@ -26,13 +27,6 @@ def find_server(name: str) -> str | None:
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
         return str(found[-1]) if found else shutil.which("postgres")
     return next(filter(None, map(shutil.which, _WHERE[name])), None)
-
-
-def unused_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 @pytest.fixture

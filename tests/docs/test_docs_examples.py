@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.product import Product, start
+from tests.product import Product, start, unused_port
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -21,8 +21,6 @@ PAGES = sorted(
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    from tests.conftest import unused_port
-
     running = start(tmp_path_factory.mktemp("docs"), (unused_port(), unused_port()))
     running.wait_for("up")
     yield running
