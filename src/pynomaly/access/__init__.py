@@ -1,1 +1,1 @@
-"""Who may do what, and the audit log of what was done."""
+"""Who may do what: principals, one policy for every route and socket, and the audit log."""
