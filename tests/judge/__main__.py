@@ -1,0 +1,31 @@
+"""Judge the product by the reference suites found under a folder: ``python -m tests.judge DIR``.
+
+DIR holds copies of the repositories, each a work tree or a bare git repository. Prints a line for
+each difference and a score for each suite; fails when something differs or nothing was found.
+"""
+
+import sys
+from pathlib import Path
+
+from tests.judge.exposition import judge_expfmt, judge_openmetrics
+from tests.judge.score import Suite
+
+SUITES: tuple[Suite, ...] = (judge_openmetrics, judge_expfmt)
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
+        print("usage: python -m tests.judge DIR", file=sys.stderr)
+        return 2
+    scores = [score for suite in SUITES if (score := suite(Path(arguments[0])))]
+    for score in scores:
+        for difference in score.differences:
+            print(f"  {difference}")
+        print(score)
+    if not scores:
+        print(f"no reference suite under {arguments[0]}", file=sys.stderr)
+    return int(not scores or any(score.differences for score in scores))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,29 @@
+"""What a suite says of us."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Score:
+    """Cases that agree with the reference, and a line for each that does not."""
+
+    suite: str
+    passed: int = 0
+    differences: list[str] = field(default_factory=list)
+
+    def note(self, case: str, difference: str = "") -> None:
+        """Count a case; an empty difference means that it agrees."""
+        if difference:
+            self.differences.append(f"{case}: {difference}")
+        else:
+            self.passed += 1
+
+    def __str__(self) -> str:
+        total = self.passed + len(self.differences)
+        return f"{self.suite}: {self.passed} of {total} agree"
+
+
+Suite = Callable[[Path], "Score | None"]
+"""Judges us by the repository found under a folder; None when it is not there."""
