@@ -1,0 +1,135 @@
+"""Every command, with its options. What they do stands in the modules that they call."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pynomaly import __version__
+from pynomaly.cli.client import DEFAULT_URL
+from pynomaly.cli.output import errors_in_a_line, out
+
+app = typer.Typer(
+    name="pynomaly",
+    help="Monitoring with judgement in one process: metrics in, PromQL out, anomalies, alerts, "
+    "live pages.",
+    epilog="Start with `pynomaly up`; every other command talks to the running server.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="The configuration.", no_args_is_help=True, rich_markup_mode=None)
+storage_app = typer.Typer(help="The store.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(config_app, name="config")
+app.add_typer(storage_app, name="storage")
+
+Url = Annotated[
+    str, typer.Option("--url", envvar="PYNOMALY_URL", help="Where the server's API is.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="A file like config/advanced_monitoring.yml.", metavar="FILE"),
+]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where everything is kept.", metavar="DIR")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"pynomaly {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which it is.")
+    ] = False,
+) -> None:
+    """Options that every command has."""
+
+
+@app.command(epilog="Example: pynomaly up --prometheus-config prometheus.yml")
+def up(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
+    api_port: Annotated[int | None, typer.Option(help="What machines speak [8090].")] = None,
+    web_port: Annotated[int | None, typer.Option(help="What people see [8080].")] = None,
+    data_dir: DataDir = None,
+    config: ConfigFile = None,
+    prometheus_config: Annotated[
+        Path | None, typer.Option(help="A prometheus.yml to scrape by.", metavar="FILE")
+    ] = None,
+    webhook_url: Annotated[
+        str | None, typer.Option(help="Where alerts are POSTed, as Alertmanager does.")
+    ] = None,
+) -> None:
+    """Run the server until Ctrl-C or SIGTERM. SIGHUP reloads the configuration."""
+    from pynomaly.cli.up import run_until_stopped
+
+    options = {
+        "host": host,
+        "api_port": api_port,
+        "web_port": web_port,
+        "data_dir": data_dir,
+        "prometheus_config": prometheus_config,
+        "webhook_url": webhook_url,
+    }
+    with errors_in_a_line():
+        run_until_stopped(config, {k: v for k, v in options.items() if v is not None})
+
+
+@app.command(epilog="Example: pynomaly query 'sum by (job) (up)' --range 1h --step 1m")
+def query(
+    expr: Annotated[str, typer.Argument(help="PromQL.", metavar="EXPR")],
+    at: Annotated[str, typer.Option(help="When: RFC 3339 or epoch seconds [now].")] = "",
+    range_: Annotated[
+        str, typer.Option("--range", help="Over how long until then, such as 1h [an instant].")
+    ] = "",
+    step: Annotated[str, typer.Option(help="One value every so long [a 60th of the range].")] = "",
+    json_: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Ask in PromQL; a range is drawn."""
+    from pynomaly.cli.query import show
+
+    with errors_in_a_line():
+        show(url, expr, at=at, over=range_, step=step, as_json=json_)
+
+
+@app.command(epilog="Example: pynomaly status --json")
+def status(json_: Json = False, url: Url = DEFAULT_URL) -> None:
+    """How the server and its parts are. Exits with 1 unless it is healthy."""
+    from pynomaly.cli.status import show
+
+    with errors_in_a_line():
+        healthy = show(url, as_json=json_)
+    raise typer.Exit(0 if healthy else 1)
+
+
+@config_app.command("check", epilog="Example: pynomaly config check --config my.yml")
+def config_check(config: ConfigFile = None, json_: Json = False) -> None:
+    """Say whether the configuration and the files it names can be used, and what has no effect."""
+    from pynomaly.cli.config import check
+
+    with errors_in_a_line():
+        check(config, as_json=json_)
+
+
+@storage_app.command(
+    "verify", epilog="Example: pynomaly storage verify --data-dir pynomaly-data --json"
+)
+def storage_verify(data_dir: DataDir = None, json_: Json = False, url: Url = DEFAULT_URL) -> None:
+    """Count raw rows, duplicates, series without samples and the reverse.
+
+    Asks the running server, or opens the folder of --data-dir when none runs on it.
+    Exits with 1 when something is wrong.
+    """
+    from pynomaly.cli.storage import verify
+
+    with errors_in_a_line():
+        sound = verify(url, data_dir, as_json=json_)
+    raise typer.Exit(0 if sound else 1)
