@@ -3,10 +3,13 @@
 import os
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
+from tests.postgres import database_url as database_url  # fixtures, for every test
+from tests.postgres import find_postgres, own_server
+from tests.postgres import postgres_server as postgres_server
+from tests.postgres import postgres_url as postgres_url
 from tests.product import unused_port
 
 _WHERE: dict[str, tuple[str, ...]] = {
@@ -24,8 +27,7 @@ _WHERE: dict[str, tuple[str, ...]] = {
 def find_server(name: str) -> str | None:
     """The path of a server's program, or None; PostgreSQL hides its own from PATH."""
     if name == "postgres":
-        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-        return str(found[-1]) if found else shutil.which("postgres")
+        return own_server() or find_postgres()
     return next(filter(None, map(shutil.which, _WHERE[name])), None)
 
 

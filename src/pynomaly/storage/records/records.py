@@ -14,6 +14,7 @@ from pynomaly.storage.records import schema
 from pynomaly.storage.records.config import RecordsSettings
 from pynomaly.storage.records.errors import (
     RecordsMisconfigured,
+    RecordsUnavailable,
     translate,
 )
 
@@ -91,6 +92,11 @@ class Records:
             yield
         except sa.exc.DBAPIError as error:
             raise translate(error, self.engine.url) from error
+        except sa.exc.TimeoutError as error:
+            raise RecordsUnavailable(
+                "Every connection to the records is in use.",
+                hint="If this lasts, raise storage.records.pool_size.",
+            ) from error
 
 
 def database_url(settings: RecordsSettings, data_dir: Path) -> sa.URL:
