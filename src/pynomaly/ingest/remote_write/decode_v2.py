@@ -1,0 +1,139 @@
+"""Decodes a remote write 2.0 request, whose labels are references into a table of symbols."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from pynomaly.ingest.remote_write.decoded import (
+    INVALID_LABELS,
+    INVALID_REFERENCE,
+    NATIVE_HISTOGRAM,
+    NO_SAMPLES,
+    Decoded,
+    Malformed,
+    Refused,
+    metric_type,
+)
+from pynomaly.ingest.remote_write.series import REFUSED, SeriesCache, SeriesIds, labels_of
+from pynomaly.ingest.remote_write.v2_pb2 import Metadata, Request, TimeSeries
+from pynomaly.model.labels import Labels
+from pynomaly.model.samples import MetricMetadata, SampleBatch
+
+Symbols = tuple[bytes, ...]
+
+_FAMILY_SUFFIXES = {
+    "histogram": ("_bucket", "_sum", "_count"),
+    "gaugehistogram": ("_bucket", "_gsum", "_gcount"),
+    "summary": ("_sum", "_count"),
+}
+
+
+class DecoderV2:
+    """Remembers the series it has seen, up to ``capacity`` of them. Threads may share it."""
+
+    def __init__(self, capacity: int = 500_000) -> None:
+        self._series: SeriesCache[Symbols] = SeriesCache(_labels_of_symbols, capacity)
+
+    def decode(self, body: bytes) -> Decoded:
+        """Decode a request.
+
+        Raises:
+            Malformed: not an ``io.prometheus.write.v2.Request``, or without its table of symbols.
+        """
+        try:
+            request = Request.FromString(body)
+        except DecodeError as error:
+            raise Malformed(f"the body is not an io.prometheus.write.v2.Request: {error}") from error
+        symbols = list(request.symbols)
+        if request.timeseries and (not symbols or symbols[0]):
+            raise Malformed("the table of symbols must begin with an empty string")
+        reading = _Reading(symbols, self._series.ids())
+        for series in request.timeseries:
+            reading.add(series)
+        return reading.result()
+
+
+def _labels_of_symbols(symbols: Symbols) -> Labels:
+    return labels_of(list(zip(symbols[::2], symbols[1::2], strict=True)))
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What has been read of one request so far."""
+
+    symbols: list[bytes]
+    ids: SeriesIds[Symbols]
+    found: list[int] = field(default_factory=list)
+    ts: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    metadata: dict[str, MetricMetadata] = field(default_factory=dict)
+    refused: Refused = field(default_factory=Refused)
+    exemplars: int = 0
+
+    def add(self, series: TimeSeries) -> None:
+        samples, histograms = series.samples, len(series.histograms)
+        self.exemplars += len(series.exemplars)
+        refs = series.labels_refs
+        if not refs or len(refs) % 2 or max(refs) >= len(self.symbols):
+            fault = f"labels_refs {list(refs)[:24]}: {_fault_of(refs, len(self.symbols))}"
+            self.refused.add(INVALID_REFERENCE, len(samples) + histograms, fault)
+            return
+        key = itemgetter(*refs)(self.symbols)
+        if (one := self.ids[key]) == REFUSED:
+            self.refused.add(INVALID_LABELS, len(samples) + histograms, self.ids.fault(key))
+            return
+        if histograms:
+            fault = f"{self.ids.labels[one]}: {NATIVE_HISTOGRAM}"
+            self.refused.add(NATIVE_HISTOGRAM, histograms, fault)
+        elif not samples:
+            self.refused.add(NO_SAMPLES, 0, f"{self.ids.labels[one]}: {NO_SAMPLES}")
+        self.found.extend([one] * len(samples))
+        self.ts.extend([sample.timestamp for sample in samples])
+        self.values.extend([sample.value for sample in samples])
+        if series.HasField("metadata"):
+            self._describe(key, series.metadata)
+
+    def _describe(self, key: Symbols, said: Metadata) -> None:
+        count = len(self.symbols)
+        if not (said.type or said.help_ref or said.unit_ref):
+            return
+        if said.help_ref >= count or said.unit_ref >= count:
+            fault = f"metadata refers to symbol {max(said.help_ref, said.unit_ref)} of {count}"
+            self.refused.add(INVALID_REFERENCE, 0, fault)
+            return
+        kind = metric_type(said.type)
+        name = _family(key[key.index(b"__name__", 0) + 1].decode(), kind)
+        self.metadata[name] = MetricMetadata(
+            name=name,
+            type=kind,
+            help=self.symbols[said.help_ref].decode(errors="replace"),
+            unit=self.symbols[said.unit_ref].decode(errors="replace"),
+        )
+
+    def result(self) -> Decoded:
+        batch = SampleBatch(
+            ids=np.array(self.found, dtype=np.uint64),
+            ts=np.array(self.ts, dtype=np.int64),
+            values=np.array(self.values, dtype=np.float64),
+            labels=self.ids.labels,
+            metadata=list(self.metadata.values()),
+        )
+        return Decoded(batch, self.refused, self.exemplars)
+
+
+def _fault_of(refs: Sequence[int], symbols: int) -> str:
+    if not refs:
+        return "a time series without labels"
+    if len(refs) % 2:
+        return f"{len(refs)} references do not make pairs of name and value"
+    return f"symbol {max(refs)} of a table of {symbols}"
+
+
+def _family(name: str, kind: str) -> str:
+    for suffix in _FAMILY_SUFFIXES.get(kind, ()):
+        if name.endswith(suffix):
+            return name.removesuffix(suffix)
+    return name
