@@ -18,7 +18,10 @@ class AlertState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert instance. Times are epoch seconds; ``resolved_at`` is 0 while it is active."""
+    """One alert instance. Times are epoch seconds; ``resolved_at`` is 0 while it is active.
+
+    ``keep_firing_since`` is set while it fires only because of ``keep_firing_for``.
+    """
 
     labels: Labels
     annotations: Labels
@@ -28,6 +31,7 @@ class Alert:
     fired_at: float = 0.0
     resolved_at: float = 0.0
     generator_url: str = ""
+    keep_firing_since: float = 0.0
 
     @property
     def name(self) -> str:

@@ -1,0 +1,142 @@
+"""Prometheus's rule files, and the settings of their evaluation."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StrictStr, field_validator, model_validator
+
+from pynomaly.model.document import Section, load
+from pynomaly.model.duration import Duration
+from pynomaly.promql.contract import ParseError
+from pynomaly.promql.parser import parse
+
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+
+
+def _label_names(labels: Mapping[str, str]) -> Mapping[str, str]:
+    for name in labels:
+        if not _LABEL_NAME.fullmatch(name) or name == "__name__":
+            raise ValueError(f"{name!r} is not a label name")
+    return labels
+
+
+StringMap = Annotated[dict[str, StrictStr], AfterValidator(_label_names)]
+
+
+class Rule(Section):
+    """One rule: ``alert`` or ``record`` names it. Durations are seconds."""
+
+    alert: StrictStr = ""
+    record: StrictStr = ""
+    expr: StrictStr
+    hold: Duration = Field(default=0.0, alias="for")
+    keep_firing_for: Duration = 0.0
+    labels: StringMap = Field(default_factory=dict)
+    annotations: StringMap = Field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The alert's name, or that of the recorded metric."""
+        return self.alert or self.record
+
+    @field_validator("expr", mode="before")
+    @classmethod
+    def _number_as_text(cls, value: object) -> object:
+        # YAML makes a number of `expr: 1`, which is a fine expression.
+        return str(value) if isinstance(value, int | float) else value
+
+    @field_validator("expr")
+    @classmethod
+    def _parses(cls, value: str) -> str:
+        try:
+            parse(value)
+        except ParseError as error:
+            raise ValueError(f"could not parse the expression: {error}") from error
+        return value.strip()
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> "Rule":
+        if bool(self.alert) == bool(self.record):
+            raise ValueError("a rule has either 'alert' or 'record'")
+        if self.record:
+            for key, given in (
+                ("for", self.hold),
+                ("keep_firing_for", self.keep_firing_for),
+                ("annotations", self.annotations),
+            ):
+                if given:
+                    raise ValueError(f"{key!r} is for alerting rules; this one records")
+            if not _METRIC_NAME.fullmatch(self.record):
+                raise ValueError(f"record: {self.record!r} is not a metric name")
+        return self
+
+
+class RuleGroup(Section):
+    """Rules that are evaluated one after the other at the same time."""
+
+    name: Annotated[str, Field(min_length=1)]
+    interval: Duration | None = Field(default=None, description="The default when not given.")
+    limit: Annotated[int, Field(ge=0)] = 0
+    query_offset: Duration = 0.0
+    labels: StringMap = Field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    file: str = Field(default="", exclude=True)
+    """Where it was read; not a key of the file."""
+
+    @field_validator("file")
+    @classmethod
+    def _not_in_files(cls, value: str) -> str:
+        raise ValueError("unknown key 'file'")
+
+    @model_validator(mode="after")
+    def _interval_above_zero(self) -> "RuleGroup":
+        if self.interval == 0.0:
+            raise ValueError("interval must be longer than 0")
+        return self
+
+    @property
+    def key(self) -> str:
+        """What tells a group from every other: names are unique within a file only."""
+        return f"{self.file};{self.name}"
+
+    def labels_of(self, rule: Rule) -> dict[str, str]:
+        """The labels that a rule adds: its group's, overridden by its own."""
+        return {**self.labels, **rule.labels}
+
+
+class RuleFile(Section):
+    """A rule file as Prometheus reads it."""
+
+    groups: tuple[RuleGroup, ...] = ()
+
+    @model_validator(mode="after")
+    def _unique(self) -> "RuleFile":
+        names = [group.name for group in self.groups]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"the group {twice!r} occurs twice")
+        return self
+
+
+def load_rules(text: str, source: str) -> list[RuleGroup]:
+    """The groups of a rule file. ``source`` is its name, for messages and the API.
+
+    Raises:
+        ConfigError: file, line and fault of everything that is wrong.
+    """
+    groups = load(text, source, RuleFile).groups
+    return [group.model_copy(update={"file": source}) for group in groups]
+
+
+class RulesSettings(Section):
+    """How rules are evaluated."""
+
+    evaluation_interval: Duration = Field(
+        default=60.0, gt=0, description="For groups that say no interval of their own."
+    )
+    defaults: bool = Field(
+        default=True,
+        description="Evaluate the rules that are shipped: a target is down, ingestion stopped, "
+        "disk nearly full, watchdog.",
+    )

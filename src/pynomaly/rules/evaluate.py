@@ -1,0 +1,179 @@
+"""One rule: from the answer to its expression to alerts and series."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from pynomaly.model.alert import Alert, AlertState
+from pynomaly.model.errors import PynomalyError
+from pynomaly.model.labels import METRIC_NAME, Labels
+from pynomaly.promql.contract import Matrix, Querier, QueryError, QueryResult, Scalar
+from pynomaly.rules.config import Rule, RuleGroup
+from pynomaly.rules.state import AlertSet, Finding, Seed, Timing
+from pynomaly.rules.template import expand
+
+ALERTS = "ALERTS"
+FOR_STATE = "ALERTS_FOR_STATE"
+
+Link = Callable[[str], str]
+"""From an expression to the page that shows it."""
+
+
+class LimitExceeded(PynomalyError):
+    """A rule gave more series than its group allows; its alerts are forgotten."""
+
+    status = 422
+    kind = "execution"
+
+
+def explore_link(external_url: str) -> Link:
+    """Links to the query explorer of the pages at ``external_url``."""
+    return lambda expr: f"{external_url.rstrip('/')}/explore?expr={quote(expr, safe='')}"
+
+
+@dataclass(slots=True, eq=False)
+class RuleState:
+    """A rule and how it is doing. Times are epoch seconds, 0 before the first evaluation."""
+
+    rule: Rule
+    labels: Mapping[str, str]
+    """Those that the rule and its group add."""
+    alerts: AlertSet
+    health: str = "unknown"
+    last_error: str = ""
+    last_evaluation: float = 0.0
+    evaluation_seconds: float = 0.0
+    series: set[Labels] = field(default_factory=set)
+    """What the last evaluation wrote."""
+    settled: bool = False
+    """Whether it has been evaluated well since it was loaded."""
+
+    @classmethod
+    def of(cls, rule: Rule, group: RuleGroup) -> "RuleState":
+        """A rule that has not been evaluated yet."""
+        return cls(rule, group.labels_of(rule), AlertSet(Timing(rule.hold, rule.keep_firing_for)))
+
+    @property
+    def identity(self) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+        """What a rule keeps when its expression or its times are edited."""
+        return self.rule.alert, self.rule.record, tuple(sorted(self.labels.items()))
+
+    @property
+    def state(self) -> str:
+        """The gravest state of its alerts, in Prometheus's words."""
+        if not self.last_evaluation:
+            return "unknown"
+        states = {alert.state for alert in self.alerts.active()}
+        grave = (s for s in (AlertState.FIRING, AlertState.PENDING) if s in states)
+        return next(grave, AlertState.INACTIVE).value
+
+    def adopt(self, other: "RuleState") -> None:
+        """Go on where the rule that this one replaces stopped."""
+        self.alerts.adopt(other.alerts)
+        self.health, self.last_error = other.health, other.last_error
+        self.last_evaluation, self.evaluation_seconds = (
+            other.last_evaluation,
+            other.evaluation_seconds,
+        )
+        self.series = other.series
+        self.settled = other.settled
+
+    def owns(self, labels: Labels) -> bool:
+        """Whether an alert of these labels can be one of this rule's."""
+        fixed = {n: v for n, v in self.labels.items() if "{{" not in v}
+        fixed["alertname"] = self.rule.alert
+        return all(labels.get(n, "") == v for n, v in fixed.items())
+
+    def restore(self, seeds: Mapping[Labels, Seed], now: float, grace: float, link: Link) -> None:
+        """Take over the alerts that this rule had before a restart."""
+        mine = {
+            labels: (self.finding(labels, math.nan, link), seed)
+            for labels, seed in seeds.items()
+            if self.owns(labels)
+        }
+        self.alerts.restore(mine, now, grace)
+
+    def finding(self, labels: Labels, value: float, link: Link) -> Finding:
+        """What is known of an alert with these labels and value."""
+        annotations = {n: expand(t, labels, value) for n, t in self.rule.annotations.items()}
+        return Finding(value, Labels(annotations), link(self.rule.expr))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an evaluation gave: series to write, and the alerts that changed."""
+
+    series: Mapping[Labels, float]
+    changed: list[Alert] = field(default_factory=list)
+
+
+async def evaluate(
+    state: RuleState, querier: Querier, now: float, offset: float, limit: int, link: Link
+) -> Outcome:
+    """Evaluate a rule for the time ``now - offset`` and advance its alerts to ``now``.
+
+    Raises:
+        QueryError: the expression cannot be answered, or gives one label set twice.
+        LimitExceeded: it gave more than ``limit`` series (0: any number).
+    """
+    began = time.perf_counter()
+    try:
+        answer = await querier.instant(state.rule.expr, round((now - offset) * 1000))
+        if state.rule.alert:
+            return _alerting(state, answer, now, limit, link)
+        return _recording(state, answer, limit)
+    finally:
+        state.evaluation_seconds = time.perf_counter() - began
+        state.last_evaluation = now
+
+
+def _alerting(state: RuleState, answer: QueryResult, now: float, limit: int, link: Link) -> Outcome:
+    findings: dict[Labels, Finding] = {}
+    for labels, value in vector(answer):
+        # Templates see the labels of the series, not those that the rule adds.
+        added = {n: expand(t, labels, value) for n, t in state.labels.items()}
+        full = Labels({**labels, **added, METRIC_NAME: "", "alertname": state.rule.alert})
+        if full in findings:
+            raise QueryError(f"two series give the same alert {full}")
+        found = state.finding(labels, value, link)
+        findings[full] = found
+    changed = state.alerts.evaluate(findings, now)
+    active = state.alerts.active()
+    if 0 < limit < len(active):
+        state.alerts.clear()
+        raise LimitExceeded(f"{len(active)} alerts are more than the group's limit of {limit}")
+    series: dict[Labels, float] = {}
+    for alert in active:
+        series[alert.labels.with_(__name__=ALERTS, alertstate=alert.state.value)] = 1.0
+        series[alert.labels.with_(__name__=FOR_STATE)] = alert.active_at
+    return Outcome(series, changed)
+
+
+def _recording(state: RuleState, answer: QueryResult, limit: int) -> Outcome:
+    series: dict[Labels, float] = {}
+    for labels, value in vector(answer):
+        recorded = Labels({**labels, **state.labels, METRIC_NAME: state.rule.record})
+        if recorded in series:
+            raise QueryError(f"two series are recorded as the same {recorded}")
+        series[recorded] = value
+    if 0 < limit < len(series):
+        raise LimitExceeded(f"{len(series)} series are more than the group's limit of {limit}")
+    return Outcome(series)
+
+
+def vector(answer: QueryResult) -> list[tuple[Labels, float]]:
+    """The series and values of an instant answer; a scalar is one without labels.
+
+    Raises:
+        QueryError: the answer is of another type.
+    """
+    match answer.value:
+        case Matrix() as found:
+            present, values = found.present[:, 0].tolist(), found.values[:, 0].tolist()
+            rows = zip(found.labels, present, values, strict=True)
+            return [(labels, value) for labels, there, value in rows if there]
+        case Scalar() as found:
+            return [(Labels(), float(found.values[0]))]
+    raise QueryError("a rule's expression must give an instant vector or a scalar")
