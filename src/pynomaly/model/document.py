@@ -1,7 +1,7 @@
 """YAML documents with typed contents: an error names the file, the line and the nearest key."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, get_args
 
 import yaml
@@ -43,6 +43,9 @@ def load(
         mark = error.problem_mark
         line = f":{mark.line + 1}" if mark else ""
         raise ConfigError(f"{source}{line}: not valid YAML: {error.problem}") from error
+    for key in _repeated_keys(node):
+        at = key.start_mark.line + 1
+        raise ConfigError(f"{source}:{at}: the key {key.value!r} is there twice; keep one")
     data = {} if data is None else data
     if not isinstance(data, dict):
         raise ConfigError(f"{source}:1: expected keys and values, found {type(data).__name__}")
@@ -53,6 +56,23 @@ def load(
     except ValidationError as error:
         faults = [_explain(fault, node, source, model) for fault in error.errors()]
         raise ConfigError("\n".join(faults)) from error
+
+
+def _repeated_keys(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
+    """Keys that a mapping has already; YAML forbids them, PyYAML takes the last."""
+    children: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    yield key
+                seen.add(key.value)
+            children.append(value)
+    elif isinstance(node, yaml.SequenceNode):
+        children = node.value
+    for child in children:
+        yield from _repeated_keys(child)
 
 
 def _set(data: dict[Any, Any], path: Path, value: Any) -> None:

@@ -1,0 +1,1 @@
+"""Scraping by a ``prometheus.yml``: configuration, discovery, relabelling, the loops."""

@@ -1,0 +1,190 @@
+"""How a target or a discovery endpoint is reached: credentials, TLS, headers, proxy."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from pynomaly.ingest.scrape.values import Text
+from pynomaly.model.document import Section
+
+
+def _secret(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _one_of(section: str, holder: Section, *names: str) -> None:
+    given = [n for n in names if _plain(getattr(holder, n))]
+    if len(given) > 1:
+        where = f" of {section}" if section else ""
+        raise ValueError(f"only one of {' and '.join(given)}{where} can be configured")
+
+
+def _plain(value: object) -> object:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+class BasicAuth(Section):
+    """``basic_auth``: a name and a password, either of which may stand in a file."""
+
+    username: Text = ""
+    username_file: str = ""
+    username_ref: str = ""
+    password: SecretStr = SecretStr("")
+    password_file: str = ""
+    password_ref: str = ""
+
+    @field_validator("password", mode="before")
+    @classmethod
+    def _digits(cls, value: Any) -> Any:
+        return _secret(value)
+
+    @model_validator(mode="after")
+    def _check(self) -> "BasicAuth":
+        _one_of("basic_auth", self, "username", "username_file", "username_ref")
+        _one_of("basic_auth", self, "password", "password_file", "password_ref")
+        return self
+
+
+class Authorization(Section):
+    """``authorization``: a type and credentials, which may stand in a file."""
+
+    type: Text = "Bearer"
+    credentials: SecretStr = SecretStr("")
+    credentials_file: str = ""
+    credentials_ref: str = ""
+
+    @field_validator("credentials", mode="before")
+    @classmethod
+    def _digits(cls, value: Any) -> Any:
+        return _secret(value)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Authorization":
+        _one_of("authorization", self, "credentials", "credentials_file", "credentials_ref")
+        if self.type.strip().lower() == "basic":
+            raise ValueError('authorization type cannot be "basic"; use basic_auth instead')
+        return self
+
+
+TlsVersion = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
+
+
+class TlsConfig(Section):
+    """``tls_config``."""
+
+    ca: str = ""
+    ca_file: str = ""
+    ca_ref: str = ""
+    cert: str = ""
+    cert_file: str = ""
+    cert_ref: str = ""
+    key: SecretStr = SecretStr("")
+    key_file: str = ""
+    key_ref: str = ""
+    server_name: str = ""
+    insecure_skip_verify: bool = False
+    min_version: TlsVersion | None = None
+    max_version: TlsVersion | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "TlsConfig":
+        for name in ("ca", "cert", "key"):
+            _one_of("tls_config", self, name, f"{name}_file", f"{name}_ref")
+        cert = bool(self.cert or self.cert_file or self.cert_ref)
+        if cert != bool(self.key.get_secret_value() or self.key_file or self.key_ref):
+            raise ValueError("a client certificate needs both: cert_file and key_file")
+        return self
+
+
+class HeaderValues(Section):
+    """The values of one of ``http_headers``."""
+
+    values: list[Text] = Field(default_factory=list)
+    secrets: list[SecretStr] = Field(default_factory=list)
+    files: list[str] = Field(default_factory=list)
+
+
+_RESERVED_HEADERS = frozenset(
+    [
+        "accept", "accept-encoding", "authorization", "connection", "content-encoding",
+        "content-length", "content-type", "host", "transfer-encoding", "user-agent",
+        "x-prometheus-scrape-timeout-seconds",
+    ]
+)  # fmt: skip
+
+
+class ClientConfig(Section):
+    """What Prometheus calls its HTTP client configuration; part of several sections."""
+
+    basic_auth: BasicAuth | None = None
+    authorization: Authorization | None = None
+    oauth2: dict[str, Any] | None = None
+    bearer_token: SecretStr = SecretStr("")
+    bearer_token_file: str = ""
+    tls_config: TlsConfig = TlsConfig()
+    follow_redirects: bool = True
+    enable_http2: bool = True
+    proxy_url: str = ""
+    no_proxy: str = ""
+    proxy_from_environment: bool = False
+    proxy_connect_header: dict[str, Any] | None = None
+    http_headers: dict[str, HeaderValues] = Field(default_factory=dict)
+
+    @field_validator("http_headers")
+    @classmethod
+    def _no_reserved(cls, headers: dict[str, HeaderValues]) -> dict[str, HeaderValues]:
+        for name in headers:
+            if name.lower() in _RESERVED_HEADERS:
+                raise ValueError(f"http_headers cannot set {name!r}")
+        return headers
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> "ClientConfig":
+        _one_of("", self, "bearer_token", "bearer_token_file")
+        bearer = self.bearer_token.get_secret_value() or self.bearer_token_file
+        given = [n for n in ("basic_auth", "authorization", "oauth2") if getattr(self, n)]
+        given += ["bearer_token"] if bearer else []
+        if len(given) > 1:
+            raise ValueError(f"only one of {' and '.join(given)} can be configured")
+        if (self.no_proxy or self.proxy_connect_header) and not (
+            self.proxy_url or self.proxy_from_environment
+        ):
+            raise ValueError("no_proxy and proxy_connect_header need a proxy_url")
+        return self
+
+    def credentials(self) -> Authorization | None:
+        """``authorization``, or the same said by the older ``bearer_token``."""
+        if self.bearer_token.get_secret_value() or self.bearer_token_file:
+            return Authorization(
+                credentials=self.bearer_token, credentials_file=self.bearer_token_file
+            )
+        return self.authorization
+
+
+def resolve(base: Path, path: str) -> str:
+    """A path of a configuration file, which is relative to that file's folder."""
+    return str(base / path) if path else ""
+
+
+def resolved_client(config: ClientConfig, base: Path) -> dict[str, Any]:
+    """The changes to ``config`` that make its paths absolute, for ``model_copy``."""
+    tls = config.tls_config
+    changes: dict[str, Any] = {
+        "bearer_token_file": resolve(base, config.bearer_token_file),
+        "tls_config": tls.model_copy(
+            update={n: resolve(base, getattr(tls, n)) for n in ("ca_file", "cert_file", "key_file")}
+        ),
+        "http_headers": {
+            name: header.model_copy(update={"files": [resolve(base, f) for f in header.files]})
+            for name, header in config.http_headers.items()
+        },
+    }
+    if (basic := config.basic_auth) is not None:
+        files = ("username_file", "password_file")
+        update = {n: resolve(base, getattr(basic, n)) for n in files}
+        changes["basic_auth"] = basic.model_copy(update=update)
+    if (auth := config.authorization) is not None:
+        update = {"credentials_file": resolve(base, auth.credentials_file)}
+        changes["authorization"] = auth.model_copy(update=update)
+    return changes
