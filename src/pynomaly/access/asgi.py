@@ -28,7 +28,7 @@ class Require:
             return authorize(connection.scope, self.action)
         except AccessDenied as error:
             if connection.scope["type"] == "websocket":
-                raise WebSocketException(_POLICY_VIOLATION, error.message) from error
+                raise WebSocketException(_POLICY_VIOLATION, error.message[:120]) from error
             raise
 
 

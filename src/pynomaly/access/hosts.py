@@ -23,11 +23,13 @@ class Names:
         self._below = tuple(name[1:] for name in given if name.startswith("*."))
 
     def accepts(self, host: str) -> bool:
-        """Whether a ``Host`` header (or the host and port of an origin) names this server."""
+        """Whether a ``Host`` header, with or without a port, names this server."""
         name = split_host(host)
-        return name is not None and (
-            _is_ip(name) or name in self._exact or name.endswith((".localhost", *self._below))
-        )
+        return name is not None and self.include(name)
+
+    def include(self, name: str) -> bool:
+        """Whether a name or an IP address (without brackets) is this server's."""
+        return _is_ip(name) or name in self._exact or name.endswith((".localhost", *self._below))
 
 
 class Origins:
@@ -52,7 +54,7 @@ class Origins:
         scheme, name, port = page
         if (name, port) == (split_host(host), _port(host) or _DEFAULT_PORTS[scheme]):
             return True
-        return port in self._ports and not _is_foreign_ip(name, host) and self._names.accepts(name)
+        return port in self._ports and not _is_foreign_ip(name, host) and self._names.include(name)
 
 
 def split_host(host: str) -> str | None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from pynomaly.storage.records import schema
 from pynomaly.storage.records.config import RecordsSettings
 from pynomaly.storage.records.errors import (
+    RecordsError,
     RecordsMisconfigured,
     RecordsUnavailable,
     translate,
@@ -92,6 +93,11 @@ class Records:
             yield
         except sa.exc.DBAPIError as error:
             raise translate(error, self.engine.url) from error
+        except (sa.exc.StatementError, OverflowError) as error:
+            # The driver cannot even send it; the text of these names no value.
+            raise RecordsError(
+                f"A value does not fit its column: {type(error).__name__}."
+            ) from error
         except sa.exc.TimeoutError as error:
             raise RecordsUnavailable(
                 "Every connection to the records is in use.",
