@@ -45,6 +45,7 @@ class Job:
     interval: float
     work: Work
     offset: float
+    group: str
     runs: int = 0
     missed: int = 0
     failures: int = 0
@@ -63,10 +64,13 @@ class Scheduler:
         self._clock = clock
         self.jobs: dict[str, Job] = {}
 
-    def every(self, name: str, interval: float, work: Work, *, offset: float = 0.0) -> Job:
+    def every(
+        self, name: str, interval: float, work: Work, *, offset: float = 0.0, group: str = ""
+    ) -> Job:
         """Run ``work(due)`` every ``interval`` seconds; ``due`` is the time it was due at.
 
-        ``offset`` shifts the grid, to spread work. A run that takes longer than the interval
+        ``offset`` shifts the grid, to spread work. Jobs of one ``group`` are counted together, so
+        that many small ones do not make many series; the default is a group of its own. A run that takes longer than the interval
         makes the runs that fell into it count as missed. An exception is logged and counted;
         the job goes on.
 
@@ -75,7 +79,7 @@ class Scheduler:
         """
         if name in self.jobs:
             raise ValueError(f"a job named {name!r} runs already")
-        job = Job(name, interval, work, offset % interval)
+        job = Job(name, interval, work, offset % interval, group or name)
         job._task = asyncio.create_task(self._run(job), name=f"job {name}")
         self.jobs[name] = job
         return job
@@ -98,13 +102,13 @@ class Scheduler:
         due = job.next_after(self._clock.now())
         while True:
             await self._clock.sleep_until(due)
-            _LATE.labels(job.name).observe(max(0.0, self._clock.now() - due))
+            _LATE.labels(job.group).observe(max(0.0, self._clock.now() - due))
             await self._run_once(job, due)
             following = job.next_after(max(due, self._clock.now()))
             missed = round((following - due) / job.interval) - 1
             if missed > 0:
                 job.missed += missed
-                _MISSED.labels(job.name).inc(missed)
+                _MISSED.labels(job.group).inc(missed)
             due = following
 
     async def _run_once(self, job: Job, due: float) -> None:
@@ -113,8 +117,8 @@ class Scheduler:
         except Exception as error:
             job.failures += 1
             job.last_error = str(error)
-            _RUNS.labels(job.name, "error").inc()
+            _RUNS.labels(job.group, "error").inc()
             log.exception("periodic work failed", extra={"job": job.name})
         else:
-            _RUNS.labels(job.name, "ok").inc()
+            _RUNS.labels(job.group, "ok").inc()
         job.runs += 1
