@@ -1,0 +1,401 @@
+"""Evaluates expressions: one method for each kind of node."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from pynomaly.model.labels import METRIC_NAME, Labels
+from pynomaly.model.matcher import MatchOp
+from pynomaly.model.samples import SeriesSamples, ValueArray
+from pynomaly.promql import aggregate, binary, leaves, nodes, relabel
+from pynomaly.promql.contract import Matrix, QueryError, Scalar, String
+from pynomaly.promql.functions import DATES, MATH, clamp, rounded
+from pynomaly.promql.histogram import histogram_fraction, histogram_quantile
+from pynomaly.promql.leaves import KEEPS_NAME, RANGE_FUNCTIONS
+from pynomaly.promql.matrices import nameless, repeated, rows_of
+from pynomaly.promql.nodes import Node, ValueType
+from pynomaly.promql.over_time import quantile_over_time
+from pynomaly.promql.rates import Folded, predict_linear
+from pynomaly.promql.state import Grid, QueryState
+from pynomaly.promql.windows import Windows, flattened
+
+Value = Matrix | Scalar | String
+
+ORDERING = frozenset({"sort", "sort_desc", "topk", "bottomk"})
+"""What gives an instant vector an order that is meant."""
+
+_COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
+
+
+class Evaluator:
+    """Evaluates one query. Recursion follows the nesting that the parser allows."""
+
+    def __init__(self, state: QueryState) -> None:
+        self._state = state
+
+    def evaluate(self, node: Node, grid: Grid) -> Value:
+        """The value of an expression at every step of a grid."""
+        self._state.check()
+        if grid.count == 0:
+            return self._nothing(node, grid)
+        if node.fixed and grid.count > 1 and not isinstance(node, nodes.Number | nodes.Text):
+            return self._once(node, grid)
+        held = self._state.held
+        result = self._dispatch(node, grid)
+        self._state.release(held)
+        if isinstance(result, Matrix):
+            self._state.charge(result.values.size)
+        return result
+
+    def _nothing(self, node: Node, grid: Grid) -> Value:
+        if node.type == ValueType.SCALAR:
+            return Scalar(grid.times, np.empty(0))
+        return Matrix.empty(grid.times)
+
+    def _once(self, node: Node, grid: Grid) -> Value:
+        """The value of what is the same at every step."""
+        result = self.evaluate(node, grid.first())
+        match result:
+            case Matrix():
+                self._state.charge(len(result) * (grid.count - 1))
+                return repeated(result, grid.times)
+            case Scalar():
+                return Scalar(grid.times, np.repeat(result.values, grid.count))
+            case String():
+                return result
+
+    def _dispatch(self, node: Node, grid: Grid) -> Value:
+        match node:
+            case nodes.Number():
+                return Scalar(grid.times, np.full(grid.count, node.value))
+            case nodes.Text():
+                return String(grid.start, node.value)
+            case nodes.VectorSelector():
+                return leaves.instant(self._state, node, grid)
+            case nodes.Call():
+                return self._call(node, grid)
+            case nodes.Aggregation():
+                return self._aggregation(node, grid)
+            case nodes.Negation():
+                return self._negation(node, grid)
+            case nodes.Binary():
+                return self._binary(node, grid)
+            case nodes.MatrixSelector() | nodes.Subquery():
+                raise QueryError("a range vector can only be an argument of a function")
+
+    def matrix(self, node: Node, grid: Grid) -> Matrix:
+        """Evaluate an instant vector."""
+        result = self.evaluate(node, grid)
+        assert isinstance(result, Matrix), "the parser has checked types"
+        return result
+
+    def _scalar(self, node: Node, grid: Grid) -> ValueArray:
+        result = self.evaluate(node, grid)
+        assert isinstance(result, Scalar), "the parser has checked types"
+        return result.values
+
+    def _negation(self, node: nodes.Negation, grid: Grid) -> Value:
+        result = self.evaluate(node.expr, grid)
+        if isinstance(result, Scalar):
+            return Scalar(grid.times, -result.values)
+        assert isinstance(result, Matrix)
+        return nameless(Matrix(result.labels, grid.times, -result.values, result.present))
+
+    def _binary(self, node: nodes.Binary, grid: Grid) -> Value:
+        """A chain of operators, from its leftmost operand on without recursion."""
+        spine = [node]
+        while isinstance(spine[-1].lhs, nodes.Binary) and not spine[-1].lhs.fixed:
+            spine.append(spine[-1].lhs)
+        result = self.evaluate(spine[-1].lhs, grid)
+        for each in reversed(spine):
+            result = self._operate(each, result, self.evaluate(each.rhs, grid))
+        return result
+
+    def _operate(self, node: nodes.Binary, lhs: Value, rhs: Value) -> Value:
+        self._state.check()
+        if isinstance(lhs, Matrix) and isinstance(rhs, Matrix):
+            if node.op in ("and", "or", "unless"):
+                return binary.sets(node, lhs, rhs)
+            return binary.vectors(node, lhs, rhs)
+        if isinstance(lhs, Matrix) and isinstance(rhs, Scalar):
+            return binary.vector_scalar(node, lhs, rhs, swapped=False)
+        if isinstance(lhs, Scalar) and isinstance(rhs, Matrix):
+            return binary.vector_scalar(node, rhs, lhs, swapped=True)
+        assert isinstance(lhs, Scalar), "the parser has checked types"
+        assert isinstance(rhs, Scalar), "the parser has checked types"
+        return binary.scalars(node, lhs, rhs)
+
+    def _aggregation(self, node: nodes.Aggregation, grid: Grid) -> Matrix:
+        grouping, without = node.grouping, node.without
+        if node.op == "count_values":
+            assert isinstance(node.param, nodes.Text)
+            label = node.param.value
+            if not label:
+                raise QueryError(f'invalid label name "{label}"')
+            vector = self.matrix(node.expr, grid)
+            return aggregate.count_values(label, vector, grouping, without)
+        param = np.empty(0) if node.param is None else self._scalar(node.param, grid)
+        vector = self.matrix(node.expr, grid)
+        if node.op in ("topk", "bottomk"):
+            return self._rank(node, vector, param)
+        if node.op == "quantile":
+            self._check_quantile(param)
+        return aggregate.aggregate(node.op, vector, param, grouping, without)
+
+    def _rank(self, node: nodes.Aggregation, vector: Matrix, k: ValueArray) -> Matrix:
+        if not (np.nanmax(k, initial=-np.inf) >= 1):
+            return Matrix.empty(vector.timestamps)
+        if np.isnan(k).any():
+            raise QueryError("Parameter value is NaN")
+        if k.min() <= -(2.0**63):
+            raise QueryError(f"Scalar value {k.min():g} underflows int64")
+        if k.max() >= 2.0**63:
+            raise QueryError(f"Scalar value {k.max():g} overflows int64")
+        return aggregate.rank(node.op, vector, k, node.grouping, node.without)
+
+    def _check_quantile(self, q: ValueArray) -> None:
+        wrong = q[~((q >= 0) & (q <= 1))]
+        if len(wrong):
+            self._state.warn(f"quantile value should be between 0 and 1, got {wrong[0]:g}")
+
+    def _call(self, node: nodes.Call, grid: Grid) -> Value:
+        if any(arg.type == ValueType.MATRIX for arg in node.args):
+            return self._range_call(node, grid)
+        handler = _CALLS.get(node.function)
+        if handler is not None:
+            return handler(self, node, grid)
+        if node.function in MATH:
+            return self._elementwise(node.args[0], grid, MATH[node.function])
+        if node.function in DATES:
+            return self._date(node, grid)
+        raise QueryError(f'function "{node.function}" is not supported')
+
+    def _elementwise(
+        self, node: Node, grid: Grid, function: Callable[[ValueArray], ValueArray]
+    ) -> Matrix:
+        vector = self.matrix(node, grid)
+        with np.errstate(all="ignore"):
+            values = function(vector.values)
+        return nameless(Matrix(vector.labels, grid.times, values, vector.present))
+
+    def _date(self, node: nodes.Call, grid: Grid) -> Matrix:
+        if node.args:
+            return self._elementwise(node.args[0], grid, DATES[node.function])
+        return _one_series(grid, DATES[node.function](grid.times / 1000))
+
+    def _range_call(self, node: nodes.Call, grid: Grid) -> Matrix:
+        over = next(arg for arg in node.args if arg.type == ValueType.MATRIX)
+        params = [self._scalar(arg, grid) for arg in node.args if arg is not over]
+        if node.function == "absent_over_time":
+            found = self._over(over, grid, RANGE_FUNCTIONS["present_over_time"], "absent_over_time")
+            return _absent(grid, found, _matched(over))
+        if node.function == "quantile_over_time":
+            self._check_quantile(params[0])
+            return self._over(over, grid, lambda w: quantile_over_time(w, params[0]))
+        if node.function == "predict_linear":
+            at = grid.times / 1000
+            return self._over(over, grid, lambda w: predict_linear(w, at, params[0]))
+        if node.function not in RANGE_FUNCTIONS:
+            raise QueryError(f'function "{node.function}" is not supported')
+        if node.function in ("rate", "increase"):
+            self._doubt_counter(over)
+        return self._over(over, grid, RANGE_FUNCTIONS[node.function], node.function)
+
+    def _over(
+        self,
+        over: Node,
+        grid: Grid,
+        compute: Callable[[Windows], Folded],
+        function: str = "",
+    ) -> Matrix:
+        assert isinstance(over, nodes.MatrixSelector | nodes.Subquery)
+        if isinstance(over, nodes.Subquery):
+            ends = leaves.reference(self._state, grid, over.offset_ms, over.at)
+            chunks = self._subquery_chunks(over, ends)
+        else:
+            vector = over.vector
+            ends = leaves.reference(self._state, grid, vector.offset_ms, vector.at)
+            start = ends.start - over.range_ms + 1
+            chunks = self._state.select(vector.matchers, start, ends.end)
+        return leaves.over_windows(
+            self._state,
+            chunks,
+            ends,
+            grid,
+            over.range_ms,
+            compute,
+            # Whether any series is there matters, not that their names differ.
+            keep_name=function in KEEPS_NAME or function == "absent_over_time",
+        )
+
+    def _subquery_chunks(self, node: nodes.Subquery, ends: Grid) -> Iterator[SeriesSamples]:
+        yield self.subquery(node, ends)
+
+    def subquery(self, node: nodes.Subquery, ends: Grid) -> SeriesSamples:
+        """A subquery's own evaluation, at multiples of its step since the epoch."""
+        step = node.step_ms or round(self._state.settings.default_subquery_step * 1000)
+        start = ((ends.start - node.range_ms) // step + 1) * step
+        grid = Grid.between(start, ends.end, step)
+        if grid.count > self._state.settings.max_samples:
+            self._state.charge(grid.count)
+        inner = self.matrix(node.expr, grid)
+        return flattened(inner.labels, grid.times, inner.values, inner.present)
+
+    def _doubt_counter(self, over: Node) -> None:
+        if not isinstance(over, nodes.MatrixSelector):
+            return
+        for matcher in over.vector.matchers:
+            if matcher.name == METRIC_NAME and matcher.op == MatchOp.EQUAL:
+                if not matcher.value.endswith(_COUNTER_SUFFIXES):
+                    self._state.inform(
+                        "metric might not be a counter, name does not end in "
+                        f'_total/_sum/_count/_bucket: "{matcher.value}"'
+                    )
+
+    # The functions of _CALLS.
+
+    def time(self, node: nodes.Call, grid: Grid) -> Value:
+        """``time()``: seconds since the epoch."""
+        return Scalar(grid.times, grid.times / 1000)
+
+    def pi(self, node: nodes.Call, grid: Grid) -> Value:
+        """``pi()``."""
+        return Scalar(grid.times, np.full(grid.count, np.pi))
+
+    def scalar(self, node: nodes.Call, grid: Grid) -> Value:
+        """``scalar(v)``: the value of the only series, NaN where there is not just one."""
+        vector = self.matrix(node.args[0], grid)
+        alone = vector.present.sum(axis=0) == 1
+        total = np.where(vector.present, vector.values, 0.0).sum(axis=0)
+        return Scalar(grid.times, np.where(alone, total, np.nan))
+
+    def vector(self, node: nodes.Call, grid: Grid) -> Value:
+        """``vector(s)``: a series without labels."""
+        return _one_series(grid, self._scalar(node.args[0], grid))
+
+    def timestamp(self, node: nodes.Call, grid: Grid) -> Value:
+        """``timestamp(v)``: the time of each sample, of a computed one the evaluation time."""
+        inner = node.args[0]
+        if isinstance(inner, nodes.VectorSelector):
+            return nameless(leaves.instant(self._state, inner, grid, timestamps=True))
+        times = grid.times / 1000
+        return self._elementwise(inner, grid, lambda v: np.broadcast_to(times, v.shape))
+
+    def absent(self, node: nodes.Call, grid: Grid) -> Value:
+        """``absent(v)``: 1 where no series is."""
+        inner = node.args[0]
+        return _absent(grid, self.matrix(inner, grid), _matched(inner))
+
+    def sort(self, node: nodes.Call, grid: Grid) -> Value:
+        """``sort(v)``, ``sort_desc(v)``: by value, NaN last; only at a single step."""
+        vector = self.matrix(node.args[0], grid)
+        if grid.count > 1:
+            self._state.warn(
+                "sort is ineffective for range queries since results always have "
+                "a fixed output ordering"
+            )
+            return vector
+        values = vector.values[:, 0]
+        key = -values if node.function == "sort_desc" else values
+        return rows_of(vector, np.lexsort((key, np.isnan(values))))
+
+    def clamp(self, node: nodes.Call, grid: Grid) -> Value:
+        """``clamp(v, min, max)``: nothing where ``max < min``."""
+        low, high = (self._scalar(arg, grid) for arg in node.args[1:])
+        result = self._elementwise(node.args[0], grid, lambda v: clamp(v, low, high))
+        present = result.present & ~(high < low)
+        return Matrix(result.labels, grid.times, result.values, present)
+
+    def clamp_max(self, node: nodes.Call, grid: Grid) -> Value:
+        """``clamp_max(v, max)``."""
+        high = self._scalar(node.args[1], grid)
+        low = np.full(grid.count, -np.inf)
+        return self._elementwise(node.args[0], grid, lambda v: clamp(v, low, high))
+
+    def clamp_min(self, node: nodes.Call, grid: Grid) -> Value:
+        """``clamp_min(v, min)``."""
+        low = self._scalar(node.args[1], grid)
+        high = np.full(grid.count, np.inf)
+        return self._elementwise(node.args[0], grid, lambda v: clamp(v, low, high))
+
+    def round(self, node: nodes.Call, grid: Grid) -> Value:
+        """``round(v, to)``."""
+        to = self._scalar(node.args[1], grid) if len(node.args) > 1 else np.ones(grid.count)
+        return self._elementwise(node.args[0], grid, lambda v: rounded(v, to))
+
+    def histogram_quantile(self, node: nodes.Call, grid: Grid) -> Value:
+        """``histogram_quantile(q, buckets)``."""
+        q = self._scalar(node.args[0], grid)
+        return histogram_quantile(self._state, q, self.matrix(node.args[1], grid))
+
+    def histogram_fraction(self, node: nodes.Call, grid: Grid) -> Value:
+        """``histogram_fraction(lower, upper, buckets)``."""
+        lower, upper = (self._scalar(arg, grid) for arg in node.args[:2])
+        return histogram_fraction(self._state, lower, upper, self.matrix(node.args[2], grid))
+
+    def label_replace(self, node: nodes.Call, grid: Grid) -> Value:
+        """``label_replace(v, target, replacement, source, regex)``."""
+        vector = self.matrix(node.args[0], grid)
+        target, replacement, source, pattern = _texts(node.args[1:])
+        return relabel.label_replace(vector, target, replacement, source, pattern)
+
+    def label_join(self, node: nodes.Call, grid: Grid) -> Value:
+        """``label_join(v, target, separator, source…)``."""
+        vector = self.matrix(node.args[0], grid)
+        target, separator, *sources = _texts(node.args[1:])
+        return relabel.label_join(vector, target, separator, sources)
+
+
+_CALLS: dict[str, Callable[[Evaluator, nodes.Call, Grid], Value]] = {
+    "absent": Evaluator.absent,
+    "clamp": Evaluator.clamp,
+    "clamp_max": Evaluator.clamp_max,
+    "clamp_min": Evaluator.clamp_min,
+    "histogram_fraction": Evaluator.histogram_fraction,
+    "histogram_quantile": Evaluator.histogram_quantile,
+    "label_join": Evaluator.label_join,
+    "label_replace": Evaluator.label_replace,
+    "pi": Evaluator.pi,
+    "round": Evaluator.round,
+    "scalar": Evaluator.scalar,
+    "sort": Evaluator.sort,
+    "sort_desc": Evaluator.sort,
+    "time": Evaluator.time,
+    "timestamp": Evaluator.timestamp,
+    "vector": Evaluator.vector,
+}
+
+
+def _one_series(grid: Grid, values: ValueArray) -> Matrix:
+    present = np.ones((1, grid.count), dtype=np.bool_)
+    return Matrix([Labels()], grid.times, values.reshape(1, -1), present)
+
+
+def _absent(grid: Grid, found: Matrix, labels: Labels) -> Matrix:
+    missing = ~found.present.any(axis=0)
+    if not missing.any():
+        return Matrix.empty(grid.times)
+    return Matrix([labels], grid.times, np.ones((1, grid.count)), missing.reshape(1, -1))
+
+
+def _matched(node: Node) -> Labels:
+    """The labels that a selector names with ``=``, each once."""
+    if isinstance(node, nodes.MatrixSelector):
+        node = node.vector
+    if not isinstance(node, nodes.VectorSelector):
+        return Labels()
+    named: dict[str, str] = {}
+    seen: set[str] = set()
+    for matcher in node.matchers:
+        if matcher.name == METRIC_NAME:
+            continue
+        once = matcher.op == MatchOp.EQUAL and matcher.name not in seen
+        named[matcher.name] = matcher.value if once else ""
+        if once:
+            seen.add(matcher.name)
+    return Labels(named)
+
+
+def _texts(args: tuple[Node, ...]) -> list[str]:
+    assert all(isinstance(arg, nodes.Text) for arg in args), "the parser has checked types"
+    return [arg.value for arg in args if isinstance(arg, nodes.Text)]

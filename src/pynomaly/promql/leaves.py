@@ -1,0 +1,159 @@
+"""Where stored samples become matrices: selectors, and functions over windows."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from pynomaly.model.labels import Labels
+from pynomaly.model.samples import SeriesSamples, ValueArray, is_stale
+from pynomaly.promql import over_time, rates
+from pynomaly.promql.contract import Matrix, QueryError
+from pynomaly.promql.matrices import (
+    SAME_LABELSET,
+    has_duplicates,
+    repeated,
+    stacked,
+    without_name,
+)
+from pynomaly.promql.nodes import At, MatrixSelector, VectorSelector
+from pynomaly.promql.rates import Folded
+from pynomaly.promql.state import Grid, QueryState
+from pynomaly.promql.windows import Windows, blocks, rows_until, windows, without_stale
+
+RANGE_FUNCTIONS: dict[str, Callable[[Windows], Folded]] = {
+    "avg_over_time": over_time.avg_over_time,
+    "changes": rates.changes,
+    "count_over_time": over_time.count_over_time,
+    "delta": rates.delta,
+    "deriv": rates.deriv,
+    "idelta": rates.idelta,
+    "increase": rates.increase,
+    "irate": rates.irate,
+    "last_over_time": over_time.last_over_time,
+    "max_over_time": over_time.max_over_time,
+    "min_over_time": over_time.min_over_time,
+    "present_over_time": over_time.present_over_time,
+    "rate": rates.rate,
+    "resets": rates.resets,
+    "stddev_over_time": over_time.stddev_over_time,
+    "stdvar_over_time": over_time.stdvar_over_time,
+    "sum_over_time": over_time.sum_over_time,
+}
+"""Functions of a range vector alone."""
+
+KEEPS_NAME = frozenset({"last_over_time"})
+
+
+def reference(state: QueryState, grid: Grid, offset_ms: int, at: At | None) -> Grid:
+    """The times that a selector looks at: the steps, or the one time of ``@``; offset."""
+    if at == "start":
+        at = state.grid.start
+    elif at == "end":
+        at = state.grid.end
+    fixed = grid if at is None else Grid(at, 1, 1)
+    return fixed.shifted(-offset_ms)
+
+
+def instant(
+    state: QueryState, selector: VectorSelector, grid: Grid, *, timestamps: bool = False
+) -> Matrix:
+    """The latest sample of each series at each step, no older than the lookback.
+
+    A staleness marker ends a series. ``timestamps`` gives the samples' times (seconds) instead
+    of their values.
+    """
+    lookback = round(state.settings.lookback * 1000)
+    ends = reference(state, grid, selector.offset_ms, selector.at)
+    parts = []
+    for chunk in state.select(selector.matchers, ends.start - lookback + 1, ends.end):
+        for block in blocks(chunk, ends.count):
+            state.check()
+            state.charge(len(block) * ends.count)
+            labels, values, present = block.labels, *_latest(block, ends, lookback, timestamps)
+            parts.append(_compact(labels, values, present))
+    matrix = stacked(parts, ends.times)
+    return repeated(matrix, grid.times) if ends.count < grid.count else _on(matrix, grid)
+
+
+def _on(matrix: Matrix, grid: Grid) -> Matrix:
+    return Matrix(matrix.labels, grid.times, matrix.values, matrix.present)
+
+
+def _latest(block: SeriesSamples, ends: Grid, lookback: int, timestamps: bool) -> Folded:
+    rows = rows_until(block, ends)
+    has = rows > block.offsets[:-1, None]
+    rows = np.where(has, rows - 1, 0)
+    ts = block.ts[rows]
+    present = has & (ts > ends.times - lookback) & ~is_stale(block.values)[rows]
+    return (ts / 1000 if timestamps else block.values[rows]), present
+
+
+Part = tuple[list[Labels], ValueArray, "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]"]
+
+
+def _compact(
+    labels: list[Labels], values: ValueArray, present: "np.typing.NDArray[np.bool_]"
+) -> Part:
+    some = present.any(axis=1)
+    if some.all():
+        return labels, values, present
+    rows = np.flatnonzero(some)
+    return [labels[i] for i in rows], values[rows], present[rows]
+
+
+def over_windows(
+    state: QueryState,
+    chunks: Iterator[SeriesSamples],
+    ends: Grid,
+    grid: Grid,
+    range_ms: int,
+    compute: Callable[[Windows], Folded],
+    *,
+    keep_name: bool,
+) -> Matrix:
+    """Fold the windows of every series onto the grid.
+
+    Raises:
+        QueryError: two series are the same without their names.
+    """
+    parts = []
+    for chunk in chunks:
+        for block in blocks(without_stale(chunk), grid.count):
+            state.check()
+            state.charge(len(block) * grid.count)
+            found = windows(block, ends, range_ms)
+            found = found if ends.count == grid.count else found.repeated(grid.count)
+            parts.append(_compact(block.labels, *compute(found)))
+    matrix = stacked(parts, grid.times)
+    if keep_name:
+        return matrix
+    labels = [without_name(each) for each in matrix.labels]
+    if has_duplicates(labels):
+        raise QueryError(SAME_LABELSET)
+    return Matrix(labels, grid.times, matrix.values, matrix.present)
+
+
+def samples_of(state: QueryState, selector: MatrixSelector, grid: Grid) -> SeriesSamples:
+    """The samples in the window of a range selector at the one step of an instant query."""
+    vector = selector.vector
+    ends = reference(state, grid, vector.offset_ms, vector.at)
+    chunks = []
+    start = ends.start - selector.range_ms + 1
+    for chunk in state.select(vector.matchers, start, ends.end):
+        chunks.append(without_stale(chunk))
+        state.charge(len(chunks[-1].ts))
+    return joined(chunks)
+
+
+def joined(chunks: list[SeriesSamples]) -> SeriesSamples:
+    """Chunks one after the other."""
+    if len(chunks) == 1:
+        return chunks[0]
+    lengths = [np.diff(chunk.offsets) for chunk in chunks]
+    offsets = np.concatenate(([0], np.cumsum(np.concatenate(lengths)))) if chunks else np.zeros(1)
+    return SeriesSamples(
+        [labels for chunk in chunks for labels in chunk.labels],
+        offsets.astype(np.int64),
+        np.concatenate([chunk.ts for chunk in chunks]) if chunks else np.empty(0, dtype=np.int64),
+        np.concatenate([chunk.values for chunk in chunks]) if chunks else np.empty(0),
+    )

@@ -1,0 +1,139 @@
+"""PromQL over the samples that are stored here."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from pynomaly.promql import leaves, nodes
+from pynomaly.promql.config import QuerySettings
+from pynomaly.promql.contract import (
+    Matrix,
+    ParseError,
+    QueryResult,
+    QueryTimeout,
+    Scalar,
+    String,
+)
+from pynomaly.promql.evaluator import ORDERING, Evaluator
+from pynomaly.promql.matrices import in_label_order
+from pynomaly.promql.metrics import QUERIES_IN_FLIGHT, QUERY_DURATION, QUERY_SAMPLES
+from pynomaly.promql.nodes import Node, ValueType
+from pynomaly.promql.parser import parse
+from pynomaly.promql.state import Grid, QueryState
+from pynomaly.storage.samples.contract import SampleReader
+
+
+class LocalQuerier:
+    """Evaluates in worker threads what ``reader`` selects.
+
+    ``cancel_read`` stops a running read of the engine by its query id; without it a cancelled
+    query ends at its next chunk of samples.
+    """
+
+    def __init__(
+        self,
+        reader: SampleReader,
+        executor: Executor,
+        settings: QuerySettings | None = None,
+        *,
+        cancel_read: Callable[[str], None] | None = None,
+    ) -> None:
+        self._reader = reader
+        self._executor = executor
+        self._settings = settings or QuerySettings()
+        self._cancel_read = cancel_read
+
+    async def instant(self, expr: str, at_ms: int, *, timeout: float = 120.0) -> QueryResult:
+        """Evaluate at one time; see ``Querier``."""
+        return await self._run("instant", expr, Grid(at_ms, 1, 1), timeout)
+
+    async def range(
+        self, expr: str, start_ms: int, end_ms: int, step_ms: int, *, timeout: float = 120.0
+    ) -> QueryResult:
+        """Evaluate at ``start, start + step, … <= end``; see ``Querier``."""
+        if step_ms <= 0:
+            raise ParseError("zero or negative query resolution step widths are not accepted")
+        grid = Grid.between(start_ms, end_ms, step_ms)
+        return await self._run("range", expr, grid, timeout)
+
+    async def _run(self, kind: str, expr: str, grid: Grid, timeout: float) -> QueryResult:
+        timeout = min(timeout, self._settings.timeout)
+        state = QueryState(
+            self._reader,
+            self._settings,
+            grid,
+            query_id=f"promql-{uuid.uuid4().hex}",
+            deadline=time.monotonic() + timeout,
+        )
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._executor, answer, kind, expr, state)
+        with QUERIES_IN_FLIGHT.track_inprogress(), QUERY_DURATION.labels(kind).time():
+            try:
+                done, _ = await asyncio.wait({work}, timeout=timeout)
+                if not done:
+                    raise QueryTimeout("query timed out in expression evaluation")
+                return work.result()
+            finally:
+                QUERY_SAMPLES.inc(state.samples_read)
+                if not work.done():
+                    await asyncio.shield(asyncio.ensure_future(self._abandon(state, work)))
+
+    async def _abandon(self, state: QueryState, work: "asyncio.Future[QueryResult]") -> None:
+        """Tell a running evaluation to stop; nobody waits for it."""
+        state.cancel()
+        work.cancel()
+        if self._cancel_read and state.reading:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, self._cancel_read, state.reading)
+
+
+def answer(kind: str, expr: str, state: QueryState) -> QueryResult:
+    """Parse and evaluate, in the calling thread.
+
+    ``kind`` is ``instant`` (the state's grid has one step) or ``range``.
+
+    Raises:
+        ParseError: the expression cannot be understood.
+        QueryError: it cannot be answered, or exceeds a limit.
+        QueryTimeout: the state's deadline has passed.
+    """
+    node = parse(expr)
+    if kind == "range" and node.type not in (ValueType.SCALAR, ValueType.VECTOR):
+        message = f'invalid expression type "{_documented(node)}" for range query'
+        raise ParseError(f"{message}, must be Scalar or instant Vector")
+    if node.type == ValueType.MATRIX:
+        return _range_vector(node, state)
+    value = Evaluator(state).evaluate(node, state.grid)
+    if isinstance(value, Matrix):
+        value = _ordered(node, kind, value)
+    return _result(value, state)
+
+
+def _documented(node: Node) -> str:
+    return "range vector" if node.type == ValueType.MATRIX else str(node.type)
+
+
+def _range_vector(node: Node, state: QueryState) -> QueryResult:
+    """The samples themselves, as an instant query of ``x[5m]`` gives them."""
+    if isinstance(node, nodes.MatrixSelector):
+        samples = leaves.samples_of(state, node, state.grid)
+    else:
+        assert isinstance(node, nodes.Subquery)
+        ends = leaves.reference(state, state.grid, node.offset_ms, node.at)
+        samples = Evaluator(state).subquery(node, ends)
+    return QueryResult(samples, tuple(state.warnings), tuple(state.infos))
+
+
+def _ordered(node: Node, kind: str, matrix: Matrix) -> Matrix:
+    """By labels, unless an instant query asks for an order of its own."""
+    meant = any(
+        getattr(each, "function", "") in ORDERING or getattr(each, "op", "") in ORDERING
+        for each in nodes.walk(node)
+    )
+    return matrix if kind == "instant" and meant else in_label_order(matrix)
+
+
+def _result(value: Matrix | Scalar | String, state: QueryState) -> QueryResult:
+    return QueryResult(value, tuple(state.warnings), tuple(state.infos))

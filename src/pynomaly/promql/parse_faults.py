@@ -1,0 +1,115 @@
+"""What the parser's refusals mean: Prometheus's wording, a position, and the name of a feature."""
+
+import re
+
+from pynomaly.promql.contract import ParseError
+from pynomaly.promql.scan import Scan, Token
+
+_EXPERIMENTAL = frozenset(
+    "double_exponential_smoothing end first_over_time info limit_ratio limitk mad_over_time max_of "
+    "min_of range sort_by_label sort_by_label_desc start start_timestamp step "
+    "ts_of_first_over_time ts_of_last_over_time ts_of_max_over_time ts_of_min_over_time".split()
+)
+_NATIVE_HISTOGRAMS = frozenset(
+    "histogram_avg histogram_count histogram_quantiles histogram_stddev histogram_stdvar "
+    "histogram_sum".split()
+)
+_MODIFIERS = {
+    "anchored": "extended range selectors (anchored)",
+    "smoothed": "extended range selectors (smoothed)",
+    "fill": "fill modifiers",
+    "fill_left": "fill modifiers",
+    "fill_right": "fill modifiers",
+}
+
+
+def refuse_unsupported(found: Scan, name: str) -> None:
+    """Raise when a function, an aggregation or a modifier is one that we do not have."""
+    reason = _why_not(name)
+    if reason:
+        raise found.error(reason, _place(found, name))
+
+
+def _why_not(name: str) -> str:
+    if name in _EXPERIMENTAL:
+        return f'"{name}" is experimental in Prometheus and not supported here'
+    if name in _NATIVE_HISTOGRAMS:
+        return f'"{name}" works on native histograms, which are not supported here'
+    if name == "holt_winters":
+        return (
+            'unknown function with name "holt_winters": Prometheus 3 calls it '
+            "double_exponential_smoothing, which is experimental and not supported here"
+        )
+    if name in _MODIFIERS:
+        return f"{_MODIFIERS[name]} are experimental in Prometheus and not supported here"
+    return ""
+
+
+def explain(found: Scan, message: str) -> ParseError:
+    """The error for what the library says of an expression."""
+    if named := re.fullmatch(r"unknown function with name '(.*)'", message):
+        refuse_unsupported(found, named[1])
+        text = f'unknown function with name "{named[1]}"'
+        return found.error(text, _place(found, named[1]))
+    for token in found.tokens:
+        if token.kind == "word" and token.text in _MODIFIERS:
+            refuse_unsupported(found, token.text)
+    if inside := _duration_arithmetic(found):
+        text = "duration expressions are experimental in Prometheus and not supported here"
+        return found.error(text, inside.start)
+    if named := re.search(r"in call to (?:function )?'(\w+)'", message):
+        return found.error(message.replace("'", '"'), _place(found, named[1]))
+    if message == "invalid promql query":
+        return found.error("the expression is not PromQL", _suspect(found))
+    return found.error(message, _mentioned(found, message))
+
+
+def _place(found: Scan, name: str) -> int:
+    places = (t.start for t in found.tokens if t.kind == "word" and t.text == name)
+    return next(places, 0)
+
+
+def _mentioned(found: Scan, message: str) -> int:
+    quoted = re.search(r"'([^']+)'", message)
+    return max(found.expr.find(quoted[1]), 0) if quoted else 0
+
+
+def _duration_arithmetic(found: Scan) -> Token | None:
+    """The first operator or call in a range or after ``offset``, where only durations belong."""
+    in_range, after_offset = False, False
+    for token in found.tokens:
+        if token.text in ("[", "]"):
+            in_range = token.text == "["
+        elif (in_range and token.text in ("+", "*", "/", "%", "^", "(")) or (
+            after_offset and (token.text == "(" or token.text in ("step", "range"))
+        ):
+            return token
+        after_offset = token.text.lower() == "offset"
+    return None
+
+
+def _suspect(found: Scan) -> int:
+    """Where a syntax error most likely is: two operands without an operator between them."""
+    before: Token | None = None
+    for token in found.tokens:
+        if before and _ends_operand(before) and _starts_operand(token):
+            return token.start
+        before = token
+    return found.tokens[-1].start if found.tokens else 0
+
+
+_KEYWORDS = frozenset(
+    "and or unless atan2 by without on ignoring group_left group_right bool offset".split()
+)
+
+
+def _ends_operand(token: Token) -> bool:
+    if token.kind == "word":
+        return token.text.lower() not in _KEYWORDS
+    return token.kind in ("number", "string") or token.text == "}"
+
+
+def _starts_operand(token: Token) -> bool:
+    if token.kind == "word":
+        return token.text.lower() not in _KEYWORDS
+    return token.kind in ("number", "string")
