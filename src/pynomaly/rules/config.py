@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StrictStr, field_validator, model_va
 from pynomaly.model.document import Section, load
 from pynomaly.model.duration import Duration
 from pynomaly.promql.contract import ParseError
+from pynomaly.promql.nodes import ValueType
 from pynomaly.promql.parser import parse
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -51,9 +52,11 @@ class Rule(Section):
     @classmethod
     def _parses(cls, value: str) -> str:
         try:
-            parse(value)
+            kind = parse(value).type
         except ParseError as error:
             raise ValueError(f"could not parse the expression: {error}") from error
+        if kind not in (ValueType.VECTOR, ValueType.SCALAR):
+            raise ValueError(f"must give an instant vector or a scalar; this is a {kind}")
         return value.strip()
 
     @model_validator(mode="after")

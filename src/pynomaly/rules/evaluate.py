@@ -30,7 +30,7 @@ class LimitExceeded(PynomalyError):
 
 def explore_link(external_url: str) -> Link:
     """Links to the query explorer of the pages at ``external_url``."""
-    return lambda expr: f"{external_url.rstrip('/')}/explore?expr={quote(expr, safe='')}"
+    return lambda expr: f"{external_url.rstrip('/')}/explore?q={quote(expr, safe='')}"
 
 
 @dataclass(slots=True, eq=False)
