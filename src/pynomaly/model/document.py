@@ -2,10 +2,18 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SecretBytes,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from pynomaly.model.errors import BadInput
 
@@ -14,6 +22,15 @@ class Section(BaseModel):
     """The base of every typed section: unknown keys are refused, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_absent(cls, data: Any) -> Any:
+        """``server:`` with nothing below it (all is commented out) means the defaults."""
+        if not isinstance(data, dict):
+            return data
+        empty = {key for key, value in data.items() if value is None and _may_be_empty(cls, key)}
+        return {key: value for key, value in data.items() if key not in empty}
 
 
 class ConfigError(BadInput):
@@ -25,37 +42,55 @@ Path = tuple[str | int, ...]
 
 
 def load(
-    text: str, source: str, model: type[Model], *, overlay: Mapping[Path, Any] | None = None
+    text: str,
+    source: str,
+    model: type[Model],
+    *,
+    overlay: Mapping[Path, Any] | None = None,
+    origins: Mapping[Path, str] | None = None,
 ) -> Model:
     """Read a YAML document into ``model``.
 
     ``source`` is the file's name for messages. ``overlay`` sets values at paths over the file's,
-    for environment variables and options.
+    for environment variables and options; ``origins`` names where each came from, so that a fault
+    names the variable instead of a line of the file.
 
     Raises:
         ConfigError: not YAML, a key that is not known, or a value that is wrong; every fault
-            found is in the message, one a line.
+            found is in the message, one a line. What may be a secret is not shown.
     """
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{source}{line}: not valid YAML: {error.problem}") from error
-    for key in _repeated_keys(node):
-        at = key.start_mark.line + 1
-        raise ConfigError(f"{source}:{at}: the key {key.value!r} is there twice; keep one")
-    data = {} if data is None else data
-    if not isinstance(data, dict):
-        raise ConfigError(f"{source}:1: expected keys and values, found {type(data).__name__}")
+    node, data = _parse(text, source)
     for path, value in (overlay or {}).items():
         _set(data, path, value)
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        faults = [_explain(fault, node, source, model) for fault in error.errors()]
-        raise ConfigError("\n".join(faults)) from error
+        explain = _Explanation(node, source, model, origins or {})
+        faults = dict.fromkeys(explain(fault) for fault in error.errors())
+        # The cause holds every value that was given: it must not get into a log.
+        raise ConfigError("\n".join(faults)) from None
+
+
+def _parse(text: str, source: str) -> tuple[yaml.Node | None, dict[Any, Any]]:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        for key in _repeated_keys(node):
+            at = key.start_mark.line + 1
+            raise ConfigError(f"{source}:{at}: the key {key.value!r} is there twice; keep one")
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f":{mark.line + 1}" if mark else ""
+        raise ConfigError(f"{source}{line}: not valid YAML: {error.problem}") from error
+    except yaml.reader.ReaderError as error:
+        raise ConfigError(f"{source}: not text: {error.reason}") from error
+    except ValueError as error:  # what looks like a date and is none
+        raise ConfigError(f"{source}: not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{source}: nested too deeply") from error
+    if data is not None and not isinstance(data, dict):
+        raise ConfigError(f"{source}:1: expected keys and values, found {type(data).__name__}")
+    return node, data or {}
 
 
 def _repeated_keys(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
@@ -83,20 +118,54 @@ def _set(data: dict[Any, Any], path: Path, value: Any) -> None:
     data[path[-1]] = value
 
 
-def _explain(fault: Any, node: yaml.Node | None, source: str, model: type[BaseModel]) -> str:
-    where: Path = tuple(fault["loc"])
-    name = ".".join(str(part) for part in where) or "the document"
-    place = f"{source}:{line_of(node, where)}"
-    if fault["type"] == "extra_forbidden":
-        known = _keys_at(model, where[:-1])
-        near = difflib.get_close_matches(str(where[-1]), known, n=1, cutoff=0.5)
-        remedy = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}"
-        return f"{place}: unknown key {name!r}; {remedy}"
-    if fault["type"] == "missing":
-        return f"{place}: {name!r} is missing"
-    message = fault["msg"].removeprefix("Value error, ")
-    shown = f" (found {fault['input']!r})" if not isinstance(fault["input"], dict | list) else ""
-    return f"{place}: {name}: {message}{shown}"
+class _Explanation:
+    """Turns a fault that Pydantic found into one line: where, what, and what to do."""
+
+    def __init__(
+        self,
+        node: yaml.Node | None,
+        source: str,
+        model: type[BaseModel],
+        origins: Mapping[Path, str],
+    ) -> None:
+        self._node = node
+        self._source = source
+        self._model = model
+        self._origins = origins
+
+    def __call__(self, fault: Any) -> str:
+        where = _document_path(self._model, fault["loc"])
+        name = ".".join(str(part) for part in where) or "the document"
+        place = self._place(where)
+        if fault["type"] == "extra_forbidden":
+            known = _keys_at(self._model, where[:-1])
+            return f"{place}: unknown key {name!r}; {_remedy(str(where[-1]), known)}"
+        if fault["type"] == "missing":
+            return f"{place}: {name!r} is missing"
+        message = fault["msg"].removeprefix("Value error, ")
+        return f"{place}: {name}: {message}{self._shown(where, fault['input'])}"
+
+    def _place(self, where: Path) -> str:
+        for length in range(len(where), 0, -1):
+            if where[:length] in self._origins:
+                return self._origins[where[:length]]
+        # A section that is wrong as a whole, and of which the file says nothing.
+        below = [name for path, name in self._origins.items() if path[: len(where)] == where]
+        if below and not _has(self._node, where):
+            return ", ".join(below)
+        return f"{self._source}:{line_of(self._node, where)}"
+
+    def _shown(self, where: Path, value: Any) -> str:
+        if isinstance(value, dict | list) or _holds_secret(_annotation_at(self._model, where)):
+            return ""
+        return f" (found {value!r})"
+
+
+def _remedy(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"known keys: {', '.join(sorted(known))}" if known else "no key is known here"
 
 
 def line_of(node: yaml.Node | None, path: Path) -> int:
@@ -116,19 +185,88 @@ def line_of(node: yaml.Node | None, path: Path) -> int:
     return line
 
 
-def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
+def _has(node: yaml.Node | None, path: Path) -> bool:
     for part in path:
-        if isinstance(part, int):
-            continue
-        found = next((f for n, f in model.model_fields.items() if part in (n, f.alias)), None)
-        inner = _model_in(found.annotation) if found else None
-        if inner is None:
-            return []
-        model = inner
-    return [field.alias or name for name, field in model.model_fields.items()]
+        if not isinstance(node, yaml.MappingNode):
+            return False
+        node = next((value for key, value in node.value if key.value == str(part)), None)
+    return node is not None
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _document_path(model: type[BaseModel], loc: tuple[str | int, ...]) -> Path:
+    """Where in the document a fault lies: Pydantic also names the members of unions."""
+    path: list[str | int] = []
+    annotation: Any = model
+    for part in loc:
+        below = _descend(annotation, part)
+        if below is not None:
+            path.append(part)
+            annotation = below
+        elif part == loc[-1] and part != "[key]" and _models_in(annotation):
+            path.append(part)  # an unknown key
+    return tuple(path)
+
+
+def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
+    models = _models_in(_annotation_at(model, path))
+    return [field.alias or name for m in models for name, field in m.model_fields.items()]
+
+
+def _annotation_at(model: type[BaseModel], path: Path) -> Any:
+    annotation: Any = model
+    for part in path:
+        annotation = _descend(annotation, part)
+    return annotation
+
+
+def _descend(annotation: Any, part: str | int) -> Any:
+    """The annotation of what lies at a key or index; None if nothing may lie there."""
+    for member in _members(annotation):
+        if isinstance(member, type) and issubclass(member, BaseModel):
+            for name, field in member.model_fields.items():
+                if part in (name, field.alias):
+                    return field.annotation
+        origin, args = get_origin(member), get_args(member)
+        if origin in (list, tuple, set, frozenset) and isinstance(part, int):
+            return args[0]
+        if isinstance(origin, type) and issubclass(origin, Mapping):
+            return args[1]
+    return None
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """The annotation itself, or the members of a union."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _members(get_args(annotation)[0])
+    elif origin in (Union, UnionType):
+        for member in get_args(annotation):
+            yield from _members(member)
+    else:
+        yield annotation
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    return [m for m in _members(annotation) if isinstance(m, type) and issubclass(m, BaseModel)]
+
+
+def _holds_secret(annotation: Any, seen: frozenset[Any] = frozenset()) -> bool:
+    if annotation in (SecretStr, SecretBytes):
+        return True
+    if annotation in seen:  # a model that holds itself
+        return False
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((m for m in map(_model_in, get_args(annotation)) if m), None)
+        fields = annotation.model_fields.values()
+        return any(_holds_secret(f.annotation, seen | {annotation}) for f in fields)
+    return any(_holds_secret(argument, seen) for argument in get_args(annotation))
+
+
+def _may_be_empty(model: type[BaseModel], key: Any) -> bool:
+    field = next((f for n, f in model.model_fields.items() if key in (n, f.alias)), None)
+    if field is None or field.is_required():
+        return False
+    members = list(_members(field.annotation))
+    containers = (list, tuple, set, frozenset, dict)
+    return NoneType not in members and any(
+        _models_in(m) or get_origin(m) in containers for m in members
+    )
