@@ -120,7 +120,8 @@ class RuleManager:
             runner.take_over(old)
         self._runners[group.key] = runner
         work = functools.partial(self._evaluate, runner)
-        self._scheduler.every(_job(group.key), interval, work, offset=spread(group.key, interval))
+        offset = spread(group.key, interval)
+        self._scheduler.every(_job(group.key), interval, work, offset=offset, group="rules")
 
     async def _remove(self, key: str) -> None:
         await self._scheduler.cancel(_job(key))

@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import pynomaly.access.audit  # noqa: F401 - declares its table
+import pynomaly.alerting.repository  # noqa: F401 - declares its table
 from pynomaly.storage.records import (
     Base,
     Records,

@@ -1,0 +1,117 @@
+"""What passes between the stages of alerting, and what a channel owes."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from pynomaly.model.alert import Alert, AlertState
+from pynomaly.model.labels import Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """The state of a group of alerts, to be told to one receiver.
+
+    ``alerts``: those that fire, and those that have just been resolved. ``at``: epoch seconds of
+    the change. ``truncated``: how many alerts were left out.
+    """
+
+    receiver: str
+    group_key: str
+    group_labels: Labels
+    alerts: tuple[Alert, ...]
+    at: float
+    reason: str = ""
+    truncated: int = 0
+
+    @property
+    def firing(self) -> list[Alert]:
+        """The alerts that fire."""
+        return [a for a in self.alerts if a.state is AlertState.FIRING]
+
+    @property
+    def status(self) -> str:
+        """``firing`` while any alert of the group fires, else ``resolved``."""
+        return "firing" if self.firing else "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A notification that goes no further, and why."""
+
+    reason: str
+
+
+class Stage(Protocol):
+    """One step on the way of a notification; the list of them is what alerting does."""
+
+    async def __call__(self, notification: Notification) -> Notification | Stopped:
+        """Pass it on, changed or not, or stop it. May wait for as long as it takes."""
+        ...
+
+
+class Outcome(StrEnum):
+    """What became of an attempt to deliver."""
+
+    DELIVERED = "delivered"
+    RETRYABLE = "retryable"
+    PERMANENT = "permanent"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The outcome of one attempt. ``reason`` is for people and holds no secret."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+class Channel(Protocol):
+    """A way to tell a receiver."""
+
+    name: str
+    """The kind of channel, as metrics say it."""
+
+    async def deliver(self, notification: Notification) -> Delivery:
+        """Try once. Says in its answer whether trying again can help; does not raise."""
+        ...
+
+    async def close(self) -> None:
+        """Give up what is held open. Idempotent."""
+        ...
+
+
+class AlertFeed(Protocol):
+    """Where the alerts come from."""
+
+    def recent(self) -> Sequence[Alert]:
+        """The firing alerts, and those resolved within the last 15 minutes."""
+        ...
+
+    def unsettled(self) -> Collection[str]:
+        """Names of alerts of which it is not known yet whether they fire."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a receiver was told last of a group: these alerts fire. ``at``: epoch seconds."""
+
+    receiver: str
+    group_key: str
+    group_labels: Labels
+    at: float
+    firing: tuple[Alert, ...] = field(default=())
+
+
+class NotificationLog(Protocol):
+    """Remembers what was told, so that a restart neither repeats nor forgets."""
+
+    async def load(self, receiver: str) -> list[Told]:
+        """Everything that was told to a receiver and still holds."""
+        ...
+
+    async def save(self, told: Told) -> None:
+        """Remember it in place of what was told of the group before; nothing firing: forget."""
+        ...
