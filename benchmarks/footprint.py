@@ -1,4 +1,4 @@
-"""What it costs to have it: memory, idle CPU, time to start, size on disk, with and without load."""
+"""What it costs to have it: memory, idle CPU, time to start, size on disk."""
 
 import importlib.metadata
 import re
@@ -46,7 +46,7 @@ def _engine_mb(server: Server) -> str:
 
 def _memory(folder: Path) -> Table:
     table = Table(
-        f"Memory and idle CPU ({IDLE_SECONDS} s; the product observes its host and itself meanwhile)",
+        f"Memory and idle CPU ({IDLE_SECONDS} s; the product observes its host meanwhile)",
         ["server", "RSS MB idle", "idle CPU %", f"RSS MB at {ACTIVE:,}", "of it the engine's MB"],
     )
     for name in available():
