@@ -71,10 +71,7 @@ def aggregate(
         return matrix
     groups = Groups(matrix, grouping, without)
     counts = groups.counts
-    if op == "quantile":
-        values = _quantile(groups, param)
-    else:
-        values = _REDUCTIONS[op](groups, counts)
+    values = _quantile(groups, param) if op == "quantile" else _REDUCTIONS[op](groups, counts)
     return without_empty(Matrix(groups.labels, matrix.timestamps, values, counts > 0))
 
 

@@ -12,7 +12,16 @@ from pynomaly.promql.contract import Matrix, QueryError, Scalar, String
 from pynomaly.promql.functions import DATES, MATH, clamp, rounded
 from pynomaly.promql.histogram import histogram_fraction, histogram_quantile
 from pynomaly.promql.leaves import KEEPS_NAME, RANGE_FUNCTIONS
-from pynomaly.promql.matrices import nameless, repeated, rows_of
+from pynomaly.promql.matrices import (
+    SAME_LABELSET,
+    has_duplicates,
+    nameless,
+    repeated,
+    rows_of,
+    with_labels,
+    without_empty,
+    without_name,
+)
 from pynomaly.promql.nodes import Node, ValueType
 from pynomaly.promql.over_time import quantile_over_time
 from pynomaly.promql.rates import Folded, predict_linear
@@ -143,7 +152,7 @@ class Evaluator:
         return aggregate.aggregate(node.op, vector, param, grouping, without)
 
     def _rank(self, node: nodes.Aggregation, vector: Matrix, k: ValueArray) -> Matrix:
-        if not (np.nanmax(k, initial=-np.inf) >= 1):
+        if not np.isnan(k).all() and np.nanmax(k) < 1:
             return Matrix.empty(vector.timestamps)
         if np.isnan(k).any():
             raise QueryError("Parameter value is NaN")
@@ -156,7 +165,7 @@ class Evaluator:
     def _check_quantile(self, q: ValueArray) -> None:
         wrong = q[~((q >= 0) & (q <= 1))]
         if len(wrong):
-            self._state.warn(f"quantile value should be between 0 and 1, got {wrong[0]:g}")
+            self._state.warn_of_quantile(float(wrong[0]))
 
     def _call(self, node: nodes.Call, grid: Grid) -> Value:
         if any(arg.type == ValueType.MATRIX for arg in node.args):
@@ -186,28 +195,25 @@ class Evaluator:
     def _range_call(self, node: nodes.Call, grid: Grid) -> Matrix:
         over = next(arg for arg in node.args if arg.type == ValueType.MATRIX)
         params = [self._scalar(arg, grid) for arg in node.args if arg is not over]
-        if node.function == "absent_over_time":
-            found = self._over(over, grid, RANGE_FUNCTIONS["present_over_time"], "absent_over_time")
+        function = node.function
+        if function == "absent_over_time":
+            found = self._over(over, grid, RANGE_FUNCTIONS["present_over_time"])
             return _absent(grid, found, _matched(over))
-        if node.function == "quantile_over_time":
+        if function == "quantile_over_time":
             self._check_quantile(params[0])
-            return self._over(over, grid, lambda w: quantile_over_time(w, params[0]))
-        if node.function == "predict_linear":
+            return _renamed(self._over(over, grid, lambda w: quantile_over_time(w, params[0])))
+        if function == "predict_linear":
             at = grid.times / 1000
-            return self._over(over, grid, lambda w: predict_linear(w, at, params[0]))
-        if node.function not in RANGE_FUNCTIONS:
-            raise QueryError(f'function "{node.function}" is not supported')
-        if node.function in ("rate", "increase"):
-            self._doubt_counter(over)
-        return self._over(over, grid, RANGE_FUNCTIONS[node.function], node.function)
+            return _renamed(self._over(over, grid, lambda w: predict_linear(w, at, params[0])))
+        if function not in RANGE_FUNCTIONS:
+            raise QueryError(f'function "{function}" is not supported')
+        result = self._over(over, grid, RANGE_FUNCTIONS[function])
+        if function in ("rate", "increase"):
+            self._doubt_counters(result)
+        return result if function in KEEPS_NAME else _renamed(result)
 
-    def _over(
-        self,
-        over: Node,
-        grid: Grid,
-        compute: Callable[[Windows], Folded],
-        function: str = "",
-    ) -> Matrix:
+    def _over(self, over: Node, grid: Grid, compute: Callable[[Windows], Folded]) -> Matrix:
+        """A function of windows, under the names of the series."""
         assert isinstance(over, nodes.MatrixSelector | nodes.Subquery)
         if isinstance(over, nodes.Subquery):
             ends = leaves.reference(self._state, grid, over.offset_ms, over.at)
@@ -217,16 +223,7 @@ class Evaluator:
             ends = leaves.reference(self._state, grid, vector.offset_ms, vector.at)
             start = ends.start - over.range_ms + 1
             chunks = self._state.select(vector.matchers, start, ends.end)
-        return leaves.over_windows(
-            self._state,
-            chunks,
-            ends,
-            grid,
-            over.range_ms,
-            compute,
-            # Whether any series is there matters, not that their names differ.
-            keep_name=function in KEEPS_NAME or function == "absent_over_time",
-        )
+        return leaves.over_windows(self._state, chunks, ends, grid, over.range_ms, compute)
 
     def _subquery_chunks(self, node: nodes.Subquery, ends: Grid) -> Iterator[SeriesSamples]:
         yield self.subquery(node, ends)
@@ -241,16 +238,13 @@ class Evaluator:
         inner = self.matrix(node.expr, grid)
         return flattened(inner.labels, grid.times, inner.values, inner.present)
 
-    def _doubt_counter(self, over: Node) -> None:
-        if not isinstance(over, nodes.MatrixSelector):
-            return
-        for matcher in over.vector.matchers:
-            if matcher.name == METRIC_NAME and matcher.op == MatchOp.EQUAL:
-                if not matcher.value.endswith(_COUNTER_SUFFIXES):
-                    self._state.inform(
-                        "metric might not be a counter, name does not end in "
-                        f'_total/_sum/_count/_bucket: "{matcher.value}"'
-                    )
+    def _doubt_counters(self, result: Matrix) -> None:
+        for name in sorted({labels.name for labels in result.labels}):
+            if name and not name.endswith(_COUNTER_SUFFIXES):
+                self._state.inform(
+                    "metric might not be a counter, name does not end in "
+                    f'_total/_sum/_count/_bucket: "{name}"'
+                )
 
     # The functions of _CALLS.
 
@@ -291,8 +285,7 @@ class Evaluator:
         vector = self.matrix(node.args[0], grid)
         if grid.count > 1:
             self._state.warn(
-                "sort is ineffective for range queries since results always have "
-                "a fixed output ordering"
+                "sort is ineffective for range queries since results are always ordered by labels"
             )
             return vector
         values = vector.values[:, 0]
@@ -304,7 +297,7 @@ class Evaluator:
         low, high = (self._scalar(arg, grid) for arg in node.args[1:])
         result = self._elementwise(node.args[0], grid, lambda v: clamp(v, low, high))
         present = result.present & ~(high < low)
-        return Matrix(result.labels, grid.times, result.values, present)
+        return without_empty(Matrix(result.labels, grid.times, result.values, present))
 
     def clamp_max(self, node: nodes.Call, grid: Grid) -> Value:
         """``clamp_max(v, max)``."""
@@ -364,6 +357,14 @@ _CALLS: dict[str, Callable[[Evaluator, nodes.Call, Grid], Value]] = {
     "timestamp": Evaluator.timestamp,
     "vector": Evaluator.vector,
 }
+
+
+def _renamed(matrix: Matrix) -> Matrix:
+    """Without the names: what the series are now called must differ, whatever the step."""
+    labels = [without_name(each) for each in matrix.labels]
+    if has_duplicates(labels):
+        raise QueryError(SAME_LABELSET)
+    return with_labels(matrix, labels)
 
 
 def _one_series(grid: Grid, values: ValueArray) -> Matrix:

@@ -114,7 +114,7 @@ def means(values: Floats, left: Rows, right: Rows, counts: Floats) -> Floats:
     with np.errstate(invalid="ignore", over="ignore"):
         total = sums(values, left, right)
         result = total / counts
-        over = np.flatnonzero(np.isinf(total).reshape(len(left), -1).any(axis=1))
+        over = np.flatnonzero(~np.isfinite(total).reshape(len(left), -1).all(axis=1))
         if len(over):
             scale = 2.0 ** np.ceil(np.log2(counts.max()))
             shrunk = sums(values / scale, left[over], right[over])

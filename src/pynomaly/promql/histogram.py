@@ -24,8 +24,7 @@ Compute = Callable[[ValueArray, ValueArray, NDArray[np.int64]], ValueArray]
 def histogram_quantile(state: QueryState, q: ValueArray, matrix: Matrix) -> Matrix:
     """The ``q``-quantile (``[steps]``) of each histogram, as Prometheus's ``BucketQuantile``."""
     if ((q < 0) | (q > 1) | np.isnan(q)).any():
-        wrong = q[(q < 0) | (q > 1) | np.isnan(q)][0]
-        state.warn(f"quantile value should be between 0 and 1, got {wrong:g}")
+        state.warn_of_quantile(float(q[(q < 0) | (q > 1) | np.isnan(q)][0]))
 
     def compute(counts: ValueArray, bounds: ValueArray, steps: NDArray[np.int64]) -> ValueArray:
         return _quantile(state, q[steps], bounds, counts)

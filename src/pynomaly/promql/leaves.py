@@ -7,14 +7,8 @@ import numpy as np
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import SeriesSamples, ValueArray, is_stale
 from pynomaly.promql import over_time, rates
-from pynomaly.promql.contract import Matrix, QueryError
-from pynomaly.promql.matrices import (
-    SAME_LABELSET,
-    has_duplicates,
-    repeated,
-    stacked,
-    without_name,
-)
+from pynomaly.promql.contract import Matrix
+from pynomaly.promql.matrices import repeated, stacked
 from pynomaly.promql.nodes import At, MatrixSelector, VectorSelector
 from pynomaly.promql.rates import Folded
 from pynomaly.promql.state import Grid, QueryState
@@ -108,14 +102,8 @@ def over_windows(
     grid: Grid,
     range_ms: int,
     compute: Callable[[Windows], Folded],
-    *,
-    keep_name: bool,
 ) -> Matrix:
-    """Fold the windows of every series onto the grid.
-
-    Raises:
-        QueryError: two series are the same without their names.
-    """
+    """Fold the windows of every series onto the grid; the series keep their names."""
     parts = []
     for chunk in chunks:
         for block in blocks(without_stale(chunk), grid.count):
@@ -124,13 +112,7 @@ def over_windows(
             found = windows(block, ends, range_ms)
             found = found if ends.count == grid.count else found.repeated(grid.count)
             parts.append(_compact(block.labels, *compute(found)))
-    matrix = stacked(parts, grid.times)
-    if keep_name:
-        return matrix
-    labels = [without_name(each) for each in matrix.labels]
-    if has_duplicates(labels):
-        raise QueryError(SAME_LABELSET)
-    return Matrix(labels, grid.times, matrix.values, matrix.present)
+    return stacked(parts, grid.times)
 
 
 def samples_of(state: QueryState, selector: MatrixSelector, grid: Grid) -> SeriesSamples:

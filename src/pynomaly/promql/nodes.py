@@ -89,8 +89,19 @@ class Subquery:
 
 
 VARYING_FUNCTIONS = frozenset(
-    "days_in_month day_of_month day_of_week day_of_year hour minute month year "
-    "predict_linear time timestamp".split()
+    {
+        "day_of_month",
+        "day_of_week",
+        "day_of_year",
+        "days_in_month",
+        "hour",
+        "minute",
+        "month",
+        "predict_linear",
+        "time",
+        "timestamp",
+        "year",
+    }
 )
 """Functions that read the evaluation time: not fixed even if their arguments are."""
 

@@ -1,19 +1,45 @@
 """What the parser's refusals mean: Prometheus's wording, a position, and the name of a feature."""
 
 import re
+from itertools import pairwise
 
 from pynomaly.promql.contract import ParseError
 from pynomaly.promql.scan import Scan, Token
 
 _EXPERIMENTAL = frozenset(
-    "double_exponential_smoothing end first_over_time info limit_ratio limitk mad_over_time max_of "
-    "min_of range sort_by_label sort_by_label_desc start start_timestamp step "
-    "ts_of_first_over_time ts_of_last_over_time ts_of_max_over_time ts_of_min_over_time".split()
+    {
+        "double_exponential_smoothing",
+        "end",
+        "first_over_time",
+        "info",
+        "limit_ratio",
+        "limitk",
+        "mad_over_time",
+        "max_of",
+        "min_of",
+        "range",
+        "sort_by_label",
+        "sort_by_label_desc",
+        "start",
+        "start_timestamp",
+        "step",
+        "ts_of_first_over_time",
+        "ts_of_last_over_time",
+        "ts_of_max_over_time",
+        "ts_of_min_over_time",
+    }
 )
 _NATIVE_HISTOGRAMS = frozenset(
-    "histogram_avg histogram_count histogram_quantiles histogram_stddev histogram_stdvar "
-    "histogram_sum".split()
+    {
+        "histogram_avg",
+        "histogram_count",
+        "histogram_quantiles",
+        "histogram_stddev",
+        "histogram_stdvar",
+        "histogram_sum",
+    }
 )
+_DURATION_OPERATORS = frozenset("+*/%^(")
 _MODIFIERS = {
     "anchored": "extended range selectors (anchored)",
     "smoothed": "extended range selectors (smoothed)",
@@ -51,12 +77,12 @@ def explain(found: Scan, message: str) -> ParseError:
         refuse_unsupported(found, named[1])
         text = f'unknown function with name "{named[1]}"'
         return found.error(text, _place(found, named[1]))
-    for token in found.tokens:
-        if token.kind == "word" and token.text in _MODIFIERS:
-            refuse_unsupported(found, token.text)
     if inside := _duration_arithmetic(found):
         text = "duration expressions are experimental in Prometheus and not supported here"
         return found.error(text, inside.start)
+    for token, following in pairwise([*found.tokens, Token("end", "", len(found.expr))]):
+        if token.kind == "word" and (token.text in _MODIFIERS or following.text == "("):
+            refuse_unsupported(found, token.text)
     if named := re.search(r"in call to (?:function )?'(\w+)'", message):
         return found.error(message.replace("'", '"'), _place(found, named[1]))
     if message == "invalid promql query":
@@ -75,16 +101,19 @@ def _mentioned(found: Scan, message: str) -> int:
 
 
 def _duration_arithmetic(found: Scan) -> Token | None:
-    """The first operator or call in a range or after ``offset``, where only durations belong."""
-    in_range, after_offset = False, False
+    """The first operator in a range, or call of ``step()`` and the like where it cannot be."""
+    in_range = False
+    before = Token("start", "", 0)
     for token in found.tokens:
         if token.text in ("[", "]"):
             in_range = token.text == "["
-        elif (in_range and token.text in ("+", "*", "/", "%", "^", "(")) or (
-            after_offset and (token.text == "(" or token.text in ("step", "range"))
+        elif (in_range and token.text in _DURATION_OPERATORS) or (
+            before.text.lower() == "offset" and token.text == "("
         ):
             return token
-        after_offset = token.text.lower() == "offset"
+        elif token.text == "(" and before.text.lower() in ("step", "range", "min_of", "max_of"):
+            return before
+        before = token
     return None
 
 
@@ -99,7 +128,20 @@ def _suspect(found: Scan) -> int:
 
 
 _KEYWORDS = frozenset(
-    "and or unless atan2 by without on ignoring group_left group_right bool offset".split()
+    {
+        "and",
+        "atan2",
+        "bool",
+        "by",
+        "group_left",
+        "group_right",
+        "ignoring",
+        "offset",
+        "on",
+        "or",
+        "unless",
+        "without",
+    }
 )
 
 

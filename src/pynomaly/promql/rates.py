@@ -147,7 +147,7 @@ def _regression(w: Windows) -> tuple[ValueArray, ValueArray, ValueArray, BoolArr
             w.left[present],
             w.right[present],
         )
-        slope[present] = parts[4] / parts[3]
+        slope[present] = np.where(np.isfinite(parts[2]), parts[4] / parts[3], np.nan)
     mean_seconds[present] = parts[1] + origin / 1000
     mean_value[present] = parts[2]
     _settle_constant(w, slope, mean_value, first, last)

@@ -14,6 +14,8 @@ from pynomaly.promql.config import QuerySettings
 from pynomaly.promql.contract import QueryError, QueryTimeout
 from pynomaly.storage.samples.contract import SampleReader
 
+INF = float("inf")
+
 
 class QueryCanceled(QueryError):
     """Whoever asked has gone away."""
@@ -62,7 +64,7 @@ class QueryState:
     settings: QuerySettings
     grid: Grid
     query_id: str = ""
-    deadline: float = float("inf")
+    deadline: float = INF
     warnings: dict[str, None] = field(default_factory=dict)
     infos: dict[str, None] = field(default_factory=dict)
     samples_read: int = 0
@@ -103,6 +105,11 @@ class QueryState:
     def warn(self, text: str) -> None:
         """Note a warning once."""
         self.warnings.setdefault(f"PromQL warning: {text}")
+
+    def warn_of_quantile(self, value: float) -> None:
+        """Note that a quantile is not one."""
+        shown = "NaN" if value != value else f"{value:+g}" if abs(value) == INF else f"{value:g}"
+        self.warn(f"quantile value should be between 0 and 1, got {shown.replace('inf', 'Inf')}")
 
     def inform(self, text: str) -> None:
         """Note an information once."""
