@@ -39,16 +39,6 @@ class StaticConfig(Section):
     targets: list[Text] = Field(default_factory=list)
     labels: dict[Text, Text] = Field(default_factory=dict)
 
-    @field_validator("targets")
-    @classmethod
-    def _addresses(cls, targets: list[str]) -> list[str]:
-        for target in targets:
-            if "/" in target:
-                raise ValueError(
-                    f"{target!r} is not a valid hostname; scheme and path go elsewhere"
-                )
-        return targets
-
     @field_validator("labels")
     @classmethod
     def _names(cls, labels: dict[str, str]) -> dict[str, str]:
@@ -157,6 +147,17 @@ class ScrapeConfig(ClientConfig, Limits, SkippedDiscovery):
     http_sd_configs: list[HttpDiscovery] = Field(default_factory=list)
     relabel_configs: list[RelabelRule] = Field(default_factory=list)
     metric_relabel_configs: list[RelabelRule] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _addresses(self) -> "ScrapeConfig":
+        """Without relabelling a target is an address; with it, it may be anything."""
+        for group in () if self.relabel_configs else self.static_configs:
+            for target in group.targets:
+                if "/" in target:
+                    raise ValueError(
+                        f"{target!r} is not a valid hostname; use scheme and metrics_path"
+                    )
+        return self
 
 
 class AlertingConfig(Section):

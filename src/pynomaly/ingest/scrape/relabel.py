@@ -3,9 +3,10 @@
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pynomaly.ingest.scrape.values import Text
 from pynomaly.model.document import Section
@@ -45,12 +46,11 @@ class RelabelRule(Section):
     modulus: int = Field(default=0, ge=0)
     replacement: Text = _DEFAULT_REPLACEMENT
     action: Annotated[Action, AnyCase] = "replace"
-    _compiled: Any = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _check(self) -> "RelabelRule":
         try:
-            self._compiled = compile_anchored(self.regex)
+            _compiled(self.regex)
         except BadInput as error:
             raise ValueError(str(error)) from None
         if fault := self._fault(self.action):
@@ -90,12 +90,18 @@ class RelabelRule(Section):
 
     def matches(self, value: str) -> bool:
         """Whether the rule's regex matches all of ``value``."""
-        return self._compiled.fullmatch(value) is not None
+        return _compiled(self.regex).fullmatch(value) is not None
 
     def expand(self, template: str, value: str) -> str | None:
         """``template`` with the groups of the match in ``value``; None when there is none."""
-        found = self._compiled.fullmatch(value)
+        found = _compiled(self.regex).fullmatch(value)
         return None if found is None else _expand(template, found)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> Any:
+    """Not kept in the rule, so that rules are equal when they say the same."""
+    return compile_anchored(pattern)
 
 
 def relabel(rules: Sequence[RelabelRule], labels: dict[str, str]) -> bool:
