@@ -46,7 +46,9 @@ class DecoderV2:
         try:
             request = Request.FromString(body)
         except DecodeError as error:
-            raise Malformed(f"the body is not an io.prometheus.write.v2.Request: {error}") from error
+            raise Malformed(
+                f"the body is not an io.prometheus.write.v2.Request: {error}"
+            ) from error
         symbols = list(request.symbols)
         if request.timeseries and (not symbols or symbols[0]):
             raise Malformed("the table of symbols must begin with an empty string")

@@ -41,7 +41,7 @@ def unpack(packed: bytes, limit: int) -> Bytes:
         )
     padded = np.zeros(size + PADDING, np.uint8)
     try:
-        written = cramjam.snappy.decompress_raw_into(packed, padded[:size])
+        written = cramjam.snappy.decompress_raw_into(packed, padded.data[:size])
     except cramjam.DecompressionError as error:
         raise Malformed(f"the body is not in the snappy block format: {error}") from error
     if written != size:

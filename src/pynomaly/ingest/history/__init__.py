@@ -1,0 +1,1 @@
+"""Import of history: text of any length in, read in blocks of whole lines."""

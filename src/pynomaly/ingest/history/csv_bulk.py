@@ -1,0 +1,120 @@
+"""Reads blocks of CSV in bulk with Arrow; an irregular block is left to ``csv_rows``."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyarrow import csv as arrow_csv
+
+from pynomaly.ingest.history.csv_form import LongForm, RowFault, WideForm
+from pynomaly.ingest.history.series import Remembered
+from pynomaly.ingest.moment import FIRST_MILLISECONDS, FIRST_TOO_LARGE
+from pynomaly.model.labels import Labels
+from pynomaly.model.samples import BoolArray, SampleBatch, TimeArray, ValueArray
+
+Key = tuple[str, ...]
+
+
+class IrregularBlock(Exception):
+    """The block needs a look at every row."""
+
+
+def read_table(block: bytes, width: int) -> pa.Table:
+    """The cells as text.
+
+    Raises:
+        IrregularBlock: quotes, stray carriage returns, or rows of another width.
+    """
+    if b'"' in block or block.count(b"\r") != block.count(b"\r\n"):
+        raise IrregularBlock
+    names = [str(i) for i in range(width)]
+    try:
+        return arrow_csv.read_csv(
+            BytesIO(block),
+            arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(block) + 1),
+            arrow_csv.ParseOptions(quote_char=False),
+            arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
+        ).combine_chunks()
+    except pa.ArrowInvalid as error:
+        raise IrregularBlock from error
+
+
+def read_long(table: pa.Table, form: LongForm, remembered: Remembered[Key]) -> SampleBatch:
+    """The samples of a table in the long form.
+
+    Raises:
+        IrregularBlock: a row that needs a look.
+    """
+    ts, values = _moments(table[form.timestamp]), _numbers(table[form.value])
+    places = [form.metric, *(place for _, place in form.labels)]
+    keys, which = _distinct([table[place] for place in places])
+    try:
+        ids = np.fromiter(map(remembered.id_of, keys), np.uint64, len(keys))
+    except RowFault as error:
+        raise IrregularBlock from error
+    return SampleBatch(ids[which], ts, values, remembered.labels)
+
+
+def read_wide(
+    table: pa.Table, form: WideForm, ids: Sequence[int], labels: dict[int, Labels]
+) -> SampleBatch:
+    """The samples of a table in the wide form, column by column; ``ids`` are the columns'.
+
+    Raises:
+        IrregularBlock: a row that needs a look.
+    """
+    ts = _moments(table[form.timestamp])
+    parts: list[tuple[NDArray[np.uint64], TimeArray, ValueArray]] = []
+    for one, (_, place) in zip(ids, form.series, strict=True):
+        cells = table[place]
+        there: BoolArray = pc.not_equal(cells, "").to_numpy().astype(np.bool_)
+        values = _numbers(cells if there.all() else cells.filter(pa.array(there)))
+        parts.append((np.full(len(values), one, np.uint64), ts[there], values))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return SampleBatch(columns[0], columns[1], columns[2], labels)
+
+
+def _numbers(cells: pa.ChunkedArray) -> ValueArray:
+    try:
+        values: ValueArray = pc.cast(cells, pa.float64()).to_numpy()
+    except pa.ArrowInvalid as error:
+        raise IrregularBlock from error
+    return values
+
+
+def _moments(cells: pa.ChunkedArray) -> TimeArray:
+    """Numbers or ISO 8601, but not both in a block."""
+    try:
+        numbers: ValueArray = pc.cast(cells, pa.float64()).to_numpy()
+    except pa.ArrowInvalid:
+        return _from_iso(cells)
+    size = np.abs(numbers)
+    if not (size < FIRST_TOO_LARGE).all():  # NaN included
+        raise IrregularBlock
+    return np.rint(np.where(size < FIRST_MILLISECONDS, numbers * 1000, numbers)).astype(np.int64)
+
+
+def _from_iso(cells: pa.ChunkedArray) -> TimeArray:
+    try:
+        at = pc.cast(cells, pa.timestamp("ms", tz="UTC"))
+    except pa.ArrowInvalid as error:
+        raise IrregularBlock from error
+    ms: TimeArray = pc.cast(at, pa.int64()).to_numpy()
+    return ms
+
+
+def _distinct(columns: Sequence[pa.ChunkedArray]) -> tuple[list[Key], NDArray[np.int64]]:
+    """The distinct rows of some columns of text, and for each row which one it is."""
+    encoded = [pc.dictionary_encode(column).combine_chunks() for column in columns]
+    codes = np.zeros(len(columns[0]), np.int64)
+    for column in encoded:
+        codes = codes * len(column.dictionary) + column.indices.to_numpy()
+        _, codes = np.unique(codes, return_inverse=True)  # dense again, so that nothing overflows
+    _, first, which = np.unique(codes, return_index=True, return_inverse=True)
+    texts = [column.dictionary.take(column.indices.take(pa.array(first))) for column in encoded]
+    return list(zip(*(text.to_pylist() for text in texts), strict=True)), which

@@ -1,0 +1,156 @@
+"""What all protocols share in which others send to us: limits, counts, what became of samples."""
+
+from collections import Counter as Tally
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+import numpy as np
+from prometheus_client import Counter
+from pydantic import Field
+
+from pynomaly.model.clock import Clock, now_ms
+from pynomaly.model.document import Section
+from pynomaly.model.errors import PynomalyError
+from pynomaly.model.samples import SampleBatch
+from pynomaly.observability import REGISTRY
+from pynomaly.storage.samples.contract import Appender
+
+TOO_FAR_AHEAD = "too far in the future"
+
+REQUESTS = Counter(
+    "pynomaly_push_requests",
+    "Requests that pushed samples, by protocol and HTTP status.",
+    ["protocol", "status"],
+    registry=REGISTRY,
+)
+SAMPLES = Counter(
+    "pynomaly_push_samples",
+    "Samples that were pushed and stored.",
+    ["protocol"],
+    registry=REGISTRY,
+)
+REFUSED_SAMPLES = Counter(
+    "pynomaly_push_refused_samples",
+    "Samples that were pushed and refused; the sender was told the reason.",
+    ["protocol", "reason"],
+    registry=REGISTRY,
+)
+DROPPED_EXEMPLARS = Counter(
+    "pynomaly_push_dropped_exemplars",
+    "Exemplars that were pushed; they are not stored.",
+    ["protocol"],
+    registry=REGISTRY,
+)
+
+
+class PushLimits(Section):
+    """How much one who pushes may ask of the server."""
+
+    max_body_bytes: int = Field(
+        default=16 << 20, gt=0, description="The largest body as it comes over the network."
+    )
+    max_unpacked_bytes: int = Field(
+        default=64 << 20, gt=0, description="The largest body after it was unpacked."
+    )
+    max_bytes_in_flight: int = Field(
+        default=128 << 20,
+        gt=0,
+        description="Bodies held at once, unpacked; beyond that the answer is 429.",
+    )
+    max_ahead_seconds: float = Field(
+        default=600.0,
+        ge=0,
+        description="How far ahead of our clock a timestamp may be (Prometheus allows as much).",
+    )
+    max_remembered_series: int = Field(
+        default=500_000,
+        gt=0,
+        description="Series whose labels need no second look in remote write; some 400 bytes each.",
+    )
+
+
+class TooLarge(PynomalyError):
+    """A body beyond a limit; nothing of it was stored."""
+
+    status = 413
+    kind = "bad_data"
+
+
+class Overloaded(PynomalyError):
+    """More is in flight than memory allows; the same request may succeed later."""
+
+    status = 429
+    kind = "too_many_requests"
+
+
+class Unsupported(PynomalyError):
+    """A Content-Type or Content-Encoding that this door does not take."""
+
+    status = 415
+    kind = "bad_data"
+
+
+@dataclass(frozen=True, slots=True)
+class PushDeps:
+    """What every door needs: where samples go, the time, the limits, threads for decoding."""
+
+    appender: Appender
+    clock: Clock
+    limits: PushLimits
+    executor: Executor | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the samples of a request; ``refused`` maps a reason to their number."""
+
+    stored: int = 0
+    refused: Tally[str] = field(default_factory=Tally)
+    faults: list[str] = field(default_factory=list)
+
+    def add_refused(self, refused: Mapping[str, int]) -> None:
+        """Add what a store or a check refused."""
+        self.refused.update(refused)
+        self.faults.extend(reason for reason in refused if reason not in self.faults)
+
+    def count(self, protocol: str) -> None:
+        """Add it to the metrics."""
+        SAMPLES.labels(protocol).inc(self.stored)
+        for reason, count in self.refused.items():
+            REFUSED_SAMPLES.labels(protocol, reason).inc(count)
+
+    def message(self) -> str:
+        """For the sender, when something was refused."""
+        total = self.refused.total()
+        why = ", ".join(f"{reason} ({count})" for reason, count in self.refused.items() if count)
+        shown = "; ".join(fault for fault in self.faults if fault not in self.refused)
+        head = f"{total} samples refused, {self.stored} stored"
+        return ": ".join(part for part in (head, why, shown) if part)
+
+
+def without_future(batch: SampleBatch, deps: PushDeps, outcome: Outcome) -> SampleBatch:
+    """The batch without samples that are further ahead of the clock than allowed."""
+    latest = now_ms(deps.clock) + round(deps.limits.max_ahead_seconds * 1000)
+    ahead = batch.ts > latest
+    count = int(np.count_nonzero(ahead))
+    if not count:
+        return batch
+    outcome.add_refused({TOO_FAR_AHEAD: count})
+    keep = ~ahead
+    return SampleBatch(
+        batch.ids[keep], batch.ts[keep], batch.values[keep], batch.labels, batch.metadata
+    )
+
+
+async def store(batch: SampleBatch, deps: PushDeps, outcome: Outcome) -> None:
+    """Append, and note what became of it.
+
+    Raises:
+        EngineBusy, DiskFull: nothing was stored.
+    """
+    if not len(batch) and not batch.metadata:
+        return
+    appended = await deps.appender.append(batch)
+    outcome.stored += appended.stored
+    outcome.add_refused(appended.refused)
