@@ -190,9 +190,10 @@ def count_values(label: str, matrix: Matrix, grouping: tuple[str, ...], without:
     kept = grouping if without else (*grouping, label)
     totals: dict[Labels, NDArray[np.int64]] = {}
     for labels, values, present in zip(matrix.labels, matrix.values, matrix.present, strict=True):
-        distinct, which = np.unique(values[present], return_inverse=True)
+        # By their bits, since -0 is a value of its own here.
+        bits, which = np.unique(values[present].view(np.uint64), return_inverse=True)
         steps = np.flatnonzero(present)
-        for i, value in enumerate(distinct):
+        for i, value in enumerate(bits.view(np.float64)):
             tagged = Labels({**dict(labels.pairs), label: format_value(float(value))})
             key = group([tagged], kept, without)[0][0]
             total = totals.setdefault(key, np.zeros(len(matrix.timestamps), dtype=np.int64))

@@ -43,7 +43,7 @@ def reference(state: QueryState, grid: Grid, offset_ms: int, at: At | None) -> G
     if at == "start":
         at = state.grid.start
     elif at == "end":
-        at = state.grid.end
+        at = state.end
     fixed = grid if at is None else Grid(at, 1, 1)
     return fixed.shifted(-offset_ms)
 

@@ -47,7 +47,7 @@ class LocalQuerier:
 
     async def instant(self, expr: str, at_ms: int, *, timeout: float = 120.0) -> QueryResult:
         """Evaluate at one time; see ``Querier``."""
-        return await self._run("instant", expr, Grid(at_ms, 1, 1), timeout)
+        return await self._run("instant", expr, Grid(at_ms, 1, 1), at_ms, timeout)
 
     async def range(
         self, expr: str, start_ms: int, end_ms: int, step_ms: int, *, timeout: float = 120.0
@@ -56,14 +56,17 @@ class LocalQuerier:
         if step_ms <= 0:
             raise ParseError("zero or negative query resolution step widths are not accepted")
         grid = Grid.between(start_ms, end_ms, step_ms)
-        return await self._run("range", expr, grid, timeout)
+        return await self._run("range", expr, grid, end_ms, timeout)
 
-    async def _run(self, kind: str, expr: str, grid: Grid, timeout: float) -> QueryResult:
+    async def _run(
+        self, kind: str, expr: str, grid: Grid, end_ms: int, timeout: float
+    ) -> QueryResult:
         timeout = min(timeout, self._settings.timeout)
         state = QueryState(
             self._reader,
             self._settings,
             grid,
+            end_ms=end_ms,
             query_id=f"promql-{uuid.uuid4().hex}",
             deadline=time.monotonic() + timeout,
         )

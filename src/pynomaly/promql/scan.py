@@ -47,7 +47,8 @@ class Scan:
     """What the scan found.
 
     ``text`` is the expression to parse: every time after an ``@`` is replaced by its index in
-    ``times`` (milliseconds), since the parser loses negative and large ones. ``weight`` bounds
+    ``times`` (milliseconds), since the parser loses negative and large ones, and a raw string is
+    quoted, since it unescapes those, too. ``weight`` bounds
     the depth of the syntax tree.
     """
 
@@ -87,7 +88,7 @@ def scan(expr: str) -> Scan:
     result = Scan(expr)
     result.tokens = _tokens(result)
     _measure(result)
-    result.text = _take_out_times(result)
+    result.text = _rewritten(result)
     return result
 
 
@@ -142,10 +143,13 @@ def _follow_bracket(result: Scan, opened: list[Token], token: Token) -> None:
     opened.pop()
 
 
-def _take_out_times(result: Scan) -> str:
+def _rewritten(result: Scan) -> str:
     pieces: list[str] = []
     done = 0
     for index, token in enumerate(result.tokens):
+        if token.kind == "string" and token.text[0] == "`":
+            pieces += [result.expr[done : token.start], _quoted(token.text[1:-1])]
+            done = token.start + len(token.text)
         if token.text != "@" or token.kind != "other":
             continue
         sign, number = _signed(result.tokens[index + 1 : index + 3])
@@ -155,6 +159,11 @@ def _take_out_times(result: Scan) -> str:
         result.times.append(_milliseconds(result, sign, number))
         done = number.start + len(number.text)
     return "".join(pieces) + result.expr[done:]
+
+
+def _quoted(raw: str) -> str:
+    escaped = raw.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def _signed(tokens: list[Token]) -> tuple[float, Token | None]:

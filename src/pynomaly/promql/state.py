@@ -63,6 +63,8 @@ class QueryState:
     reader: SampleReader
     settings: QuerySettings
     grid: Grid
+    end_ms: int | None = None
+    """The end that was asked for; the last step may be before it."""
     query_id: str = ""
     deadline: float = INF
     warnings: dict[str, None] = field(default_factory=dict)
@@ -72,6 +74,11 @@ class QueryState:
     held: int = 0
     _canceled: threading.Event = field(default_factory=threading.Event)
     _selects: int = 0
+
+    @property
+    def end(self) -> int:
+        """What ``@ end()`` means."""
+        return self.grid.end if self.end_ms is None else self.end_ms
 
     def cancel(self) -> None:
         """Make the next ``check`` raise; safe from any thread."""
