@@ -1,0 +1,1 @@
+"""Plotly figures as plain JSON-ready dictionaries, made from arrays. No I/O."""

@@ -1,0 +1,117 @@
+"""What the pages need from the rest of the product."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from pynomaly.model.alert import Alert
+from pynomaly.model.clock import Clock
+from pynomaly.model.labels import Labels
+from pynomaly.promql.contract import Querier
+from pynomaly.storage.bus import Bus
+from pynomaly.storage.samples.contract import SampleReader
+from pynomaly.web.config import WebSettings
+
+
+class Status(StrEnum):
+    """How a part of the product is."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part of the product; ``detail`` is one line for people."""
+
+    name: str
+    status: Status
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The product as a whole, and its parts."""
+
+    status: Status
+    components: Sequence[Component] = ()
+
+
+class TargetHealth(StrEnum):
+    """How the last scrape of a target went, in Prometheus's words."""
+
+    UP = "up"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStatus:
+    """A scraped target. ``last_scrape`` is epoch seconds, 0 when there was none yet."""
+
+    job: str
+    instance: str
+    url: str
+    health: TargetHealth
+    last_scrape: float = 0.0
+    duration_seconds: float = 0.0
+    last_error: str = ""
+    labels: Labels = field(default_factory=Labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Numbers of the product itself; ``None`` is "not known" and is shown as such.
+
+    ``samples_per_second`` over the last minute; ``query_p95_seconds`` over the last minutes;
+    ``top_metrics`` are names with their number of series, greatest first.
+    """
+
+    series: int | None = None
+    samples_per_second: float | None = None
+    query_p95_seconds: float | None = None
+    disk_bytes: int | None = None
+    disk_free_bytes: int | None = None
+    memory_bytes: int | None = None
+    uptime_seconds: float | None = None
+    top_metrics: Sequence[tuple[str, int]] = ()
+
+
+class AlertSource(Protocol):
+    """Where the alerts come from."""
+
+    def alerts(self) -> Sequence[Alert]:
+        """The pending and firing alerts."""
+        ...
+
+
+class TargetSource(Protocol):
+    """Where the scraped targets come from."""
+
+    def targets(self) -> Sequence[TargetStatus]:
+        """Every target that is scraped."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebDeps:
+    """Everything that ``create_app`` is given.
+
+    The pages listen to the bus topics ``samples`` (published after each commit) and ``alerts``
+    (published when an alert changed); the contents of the messages do not matter.
+    """
+
+    querier: Querier
+    reader: SampleReader
+    bus: Bus
+    clock: Clock
+    health: Callable[[], Health]
+    alerts: AlertSource
+    targets: TargetSource
+    stats: Callable[[], Awaitable[Stats]]
+    version: str
+    api_url: str
+    settings: WebSettings = field(default_factory=WebSettings)

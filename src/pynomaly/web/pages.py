@@ -1,0 +1,95 @@
+"""The pages: each a template with what it needs to begin."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+
+from pynomaly.web.assets import Assets
+from pynomaly.web.deps import WebDeps
+from pynomaly.web.overview import ANOMALIES, CHARTS, HOST_TILES
+from pynomaly.web.panels import encode
+from pynomaly.web.snapshots import Snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: where it is, what it is called, and the question that it answers."""
+
+    name: str
+    path: str
+    label: str
+    question: str
+    respond: Callable[[Request], Awaitable[Response]]
+
+
+_PAGES = (
+    ("overview", "/", "Overview", "Is all well?"),
+    ("explore", "/explore", "Explore", "What do the numbers say?"),
+    ("alerts", "/alerts", "Alerts", "What is wrong?"),
+    ("targets", "/targets", "Targets", "Who answers?"),
+)
+
+
+class Pages:
+    """Renders the pages."""
+
+    def __init__(self, deps: WebDeps, assets: Assets) -> None:
+        self._deps = deps
+        self._assets = assets
+        self._snapshots = Snapshots(deps)
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def all(self) -> list[Page]:
+        """Every page that exists; the bar at the left shows just these."""
+        return [Page(*row, self._responder(row[0], row[3])) for row in _PAGES]
+
+    def _responder(self, name: str, question: str) -> Callable[[Request], Awaitable[Response]]:
+        async def respond(request: Request) -> Response:
+            return HTMLResponse(
+                self._templates.get_template(f"{name}.html").render(
+                    name=name,
+                    question=question,
+                    pages=_PAGES,
+                    root=self._assets.root,
+                    plotly=self._assets.plotly,
+                    version=self._deps.version,
+                    api_url=self._deps.api_url,
+                    boot=_in_script(await self._boot(name)),
+                )
+            )
+
+        return respond
+
+    async def _boot(self, name: str) -> dict[str, Any]:
+        """What a page shows before its connection is open."""
+        boot: dict[str, Any] = {
+            "page": name,
+            "at": self._deps.clock.now(),
+            "plotly": self._assets.plotly,
+            "version": self._deps.version,
+            "api": self._deps.api_url,
+            "pages": [{"name": n, "path": p, "label": t} for n, p, t, _ in _PAGES],
+            "alerts": await self._snapshots.take("alerts"),
+        }
+        if name in ("overview", "targets"):
+            boot["targets"] = await self._snapshots.take("targets")
+        if name == "overview":
+            boot |= {"tiles": HOST_TILES, "charts": CHARTS, "anomalies": ANOMALIES}
+            boot["overview"] = await self._snapshots.take("overview")
+        return boot
+
+
+def _in_script(data: Any) -> str:
+    """JSON that may stand inside of a script element of HTML."""
+    return encode(data).decode().replace("<", "\\u003c").replace("\u2028", "\\u2028")

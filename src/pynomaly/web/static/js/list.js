@@ -1,0 +1,78 @@
+// Lists whose rows open: what the alerts and the targets page have in common.
+
+import { $, h } from "./dom.js";
+import { remember } from "./state.js";
+
+const LIMIT = 500;
+
+export class List {
+  /** `row(item)` gives the cells of a row, `detail(item)` what opens below it. */
+  constructor(place, { grid, head, row, detail, empty }) {
+    Object.assign(this, { grid, row, detail, empty });
+    this.items = new Map();
+    this.open = new Set(new URLSearchParams(location.search).getAll("open"));
+    this.body = h("div", { role: "list" });
+    this.more = h("p.note", { hidden: true });
+    this.box = h("div.list", {}, h(`div.head.${grid}`, { "aria-hidden": "true" }, head.map((text) => h("span", {}, text))), this.body, this.more);
+    this.none = h("div.panel.empty", { hidden: true });
+    place.replaceChildren(this.box, this.none);
+  }
+
+  /** Show these items, in this order; `key` says when one of the same id has changed. */
+  show(items, reason) {
+    const kept = new Map();
+    const elements = items.slice(0, LIMIT).map(({ id, key, data }) => {
+      const old = this.items.get(id);
+      const item = old?.key === key ? old : this.#item(id, key, data, old);
+      kept.set(id, item);
+      return item.element;
+    });
+    this.items = kept;
+    const present = [...this.body.children];
+    if (present.length !== elements.length || present.some((element, i) => element !== elements[i])) this.#replace(elements);
+    this.box.hidden = !items.length;
+    this.none.hidden = items.length > 0;
+    if (!items.length) this.none.replaceChildren(...this.empty(reason));
+    this.more.hidden = items.length <= LIMIT;
+    this.more.textContent = `The first ${LIMIT} of ${items.length} are shown; filter to see the others.`;
+  }
+
+  /** Put the rows in place without taking the focus from who is in the list. */
+  #replace(elements) {
+    const focused = document.activeElement?.closest?.("[data-row]")?.dataset.row;
+    this.body.replaceChildren(...elements);
+    if (focused) $(`[data-row="${CSS.escape(focused)}"]`, this.body)?.focus();
+  }
+
+  #item(id, key, data, old) {
+    const open = this.open.has(id);
+    const button = h(`button.${this.grid}`, { type: "button", "data-row": id, "aria-expanded": String(open), onclick: () => this.#toggle(id, data) }, this.row(data));
+    const element = h("div.item", { role: "listitem" }, button, open ? this.detail(data) : null);
+    if (old && document.activeElement === old.button) queueMicrotask(() => button.focus());
+    return { element, button, key };
+  }
+
+  #toggle(id, data) {
+    const { element, button } = this.items.get(id);
+    if (this.open.delete(id)) element.lastChild.remove();
+    else {
+      this.open.add(id);
+      element.append(this.detail(data));
+    }
+    button.setAttribute("aria-expanded", String(this.open.has(id)));
+    remember({ open: [...this.open].slice(0, 20) });
+  }
+}
+
+/** Labels as text, names quieter than values. */
+export const labelText = (labels) => h("span.labels.wide", { title: Object.entries(labels).map(([n, v]) => `${n}=${v}`).join("\n") },
+  Object.entries(labels).flatMap(([n, v]) => [`${n}=`, h("b", {}, v), "  "]));
+
+/** A group of buttons of which one is chosen. */
+export function segmented(name, choices, chosen, choose) {
+  const buttons = choices.map(([value, text]) => h("button", { type: "button", "data-value": value, "aria-pressed": String(value === chosen), onclick: () => {
+    for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.value === value));
+    choose(value);
+  } }, text));
+  return h("div.segmented", { role: "group", "aria-label": name }, buttons);
+}

@@ -1,0 +1,17 @@
+// The drawing library is large: it is fetched while the page already shows its frame and numbers.
+
+import { boot } from "./dom.js";
+
+let loading;
+
+export function plotly() {
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = boot.plotly;
+    script.async = true;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error("The drawing library could not be loaded. Reload the page."));
+    document.head.append(script);
+  });
+  return loading;
+}
