@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from pynomaly.access.errors import InsecureBinding
 from pynomaly.model.document import Section
@@ -57,13 +57,17 @@ class AccessSettings(Section):
         json_schema_extra={"reserved": True},
     )
 
+    @field_validator("token", "password")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < _SHORTEST_SECRET:
+            raise ValueError(f"it is shorter than {_SHORTEST_SECRET} characters")
+        return secret
+
     @model_validator(mode="after")
     def _consistent(self) -> "AccessSettings":
         for name in ("token", "password"):
-            secret: SecretStr | None = getattr(self, name)
-            if secret is not None and len(secret.get_secret_value()) < _SHORTEST_SECRET:
-                raise ValueError(f"{name} is shorter than {_SHORTEST_SECRET} characters")
-            if secret is not None and getattr(self, f"{name}_file") is not None:
+            if getattr(self, name) is not None and getattr(self, f"{name}_file") is not None:
                 raise ValueError(f"{name} and {name}_file are both set; keep one")
         if not self.trust_loopback and not self.has_login:
             raise ValueError("trust_loopback is false, so a token or a password must be set")

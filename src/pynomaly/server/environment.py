@@ -1,0 +1,85 @@
+"""The environment variables and options that win over the configuration file."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+SettingPath = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable: ``path`` is the setting; ``many`` when commas separate values."""
+
+    name: str
+    path: SettingPath
+    many: bool = False
+
+
+def _variable(name: str, dotted: str, *, many: bool = False) -> Variable:
+    return Variable(name, tuple(dotted.split(".")), many)
+
+
+VARIABLES = (
+    _variable("DATABASE_URL", "storage.records.url"),
+    _variable("PROMETHEUS_HOST", "integrations.prometheus_host"),
+    _variable("ELASTICSEARCH_HOST", "integrations.elasticsearch_host"),
+    _variable("JAEGER_ENDPOINT", "integrations.jaeger_endpoint"),
+    _variable("REDIS_URL", "integrations.redis_url"),
+    _variable("JWT_SECRET_KEY", "access.jwt_secret_key"),
+    _variable("ENCRYPTION_KEY", "access.encryption_key"),
+    _variable("SLACK_WEBHOOK_URL", "integrations.slack_webhook_url"),
+    _variable("PAGERDUTY_API_KEY", "integrations.pagerduty_api_key"),
+    _variable("LOG_LEVEL", "logging.level"),
+    _variable("PYNOMALY_HOST", "server.host"),
+    _variable("PYNOMALY_API_PORT", "server.api_port"),
+    _variable("PYNOMALY_WEB_PORT", "server.web_port"),
+    _variable("PYNOMALY_DATA_DIR", "server.data_dir"),
+    _variable("PYNOMALY_ALLOWED_HOSTS", "server.allowed_hosts", many=True),
+    _variable("PYNOMALY_TRUSTED_PROXIES", "server.trusted_proxies", many=True),
+    _variable("PYNOMALY_TOKEN", "access.token"),
+    _variable("PYNOMALY_TOKEN_FILE", "access.token_file"),
+    _variable("PYNOMALY_USERNAME", "access.username"),
+    _variable("PYNOMALY_PASSWORD", "access.password"),
+    _variable("PYNOMALY_PASSWORD_FILE", "access.password_file"),
+    _variable("PYNOMALY_TRUST_LOOPBACK", "access.trust_loopback"),
+    _variable("PYNOMALY_PROMETHEUS_CONFIG", "components.metrics.config_file"),
+    _variable("PYNOMALY_RULE_FILES", "rules.rule_files", many=True),
+    _variable("PYNOMALY_RETENTION_DAYS", "global.data_retention_days"),
+    _variable("PYNOMALY_HOST_METRICS", "host_metrics.enabled"),
+    _variable("PYNOMALY_WEBHOOK_URL", "alerting.webhook.url"),
+)
+
+OPTIONS: Mapping[str, SettingPath] = {
+    "host": ("server", "host"),
+    "api_port": ("server", "api_port"),
+    "web_port": ("server", "web_port"),
+    "data_dir": ("server", "data_dir"),
+    "prometheus_config": ("components", "metrics", "config_file"),
+    "webhook_url": ("alerting", "webhook", "url"),
+}
+"""Options of ``pynomaly up``, as Python names them."""
+
+_OF_COMMANDS = frozenset({"PYNOMALY_URL"})
+
+
+def flag(option: str) -> str:
+    """An option as people type it."""
+    return f"--{option.replace('_', '-')}"
+
+
+def given(environ: Mapping[str, str]) -> Iterator[tuple[Variable, str | list[str]]]:
+    """The variables that are set; one that is empty counts as not set."""
+    for variable in VARIABLES:
+        if text := environ.get(variable.name, "").strip():
+            parts = [part.strip() for part in text.split(",") if part.strip()]
+            yield variable, parts if variable.many else text
+
+
+def unknown(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Variables that look like ours and are not, each with the nearest that is, or ``""``."""
+    ours = {variable.name for variable in VARIABLES} | _OF_COMMANDS
+    for name in sorted(environ):
+        if name.startswith("PYNOMALY_") and name not in ours and "_TEST_" not in name:
+            near = difflib.get_close_matches(name, ours, n=1, cutoff=0.7)
+            yield name, near[0] if near else ""
