@@ -72,7 +72,8 @@ def _since(values: ValueArray, unit: str, within: str) -> ValueArray:
     """How many ``unit``s have passed since the beginning of the ``within`` of a time."""
     times = _seconds(values)
     begun = times.astype(f"datetime64[{within}]").astype(f"datetime64[{unit}]")
-    return (times.astype(f"datetime64[{unit}]") - begun).astype(np.float64)
+    passed: ValueArray = (times.astype(f"datetime64[{unit}]") - begun).astype(np.float64)
+    return passed
 
 
 def _year(values: ValueArray) -> ValueArray:
@@ -86,7 +87,9 @@ def _day_of_week(values: ValueArray) -> ValueArray:
 
 def _days_in_month(values: ValueArray) -> ValueArray:
     month = _seconds(values).astype("datetime64[M]")
-    return ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(float)
+    next_month = (month + 1).astype("datetime64[D]")
+    days: ValueArray = (next_month - month.astype("datetime64[D]")).astype(np.float64)
+    return days
 
 
 _DATES: dict[str, Elementwise] = {

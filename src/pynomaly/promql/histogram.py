@@ -168,7 +168,8 @@ def _almost_equal(a: ValueArray, b: ValueArray) -> BoolArray:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         relative = apart / np.minimum(size, np.finfo(np.float64).max) < _SMALL_DELTA
     near = np.where(tiny, apart < _SMALL_DELTA * _MIN_NORMAL, relative)
-    return (a == b) | (np.isnan(a) & np.isnan(b)) | near
+    equal: BoolArray = (a == b) | (np.isnan(a) & np.isnan(b)) | near
+    return equal
 
 
 def _quantile(

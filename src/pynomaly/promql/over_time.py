@@ -11,7 +11,7 @@ from pynomaly.promql.windows import Windows
 Folded = tuple[ValueArray, BoolArray]
 """Values and presence, ``[series, steps]``."""
 
-_GATHERED_AT_ONCE = 1 << 21
+_GATHERED_AT_ONCE = 1 << 17
 """Samples copied at a time where windows must be sorted."""
 
 

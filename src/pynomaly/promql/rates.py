@@ -65,6 +65,7 @@ def _extrapolated(w: Windows, *, counter: bool) -> Folded:
 def _add_resets(w: Windows, change: ValueArray, first: Rows, last: Rows) -> None:
     """Add the value before every drop within a window."""
     fell = w.values[1:] < w.values[:-1]
+    fell[w.offsets[1:-1] - 1] = False  # where the next series begins
     drops = np.flatnonzero(fell)
     if not len(drops):
         return

@@ -12,7 +12,7 @@ from pynomaly.promql.state import Grid
 
 Rows = NDArray[np.int64]
 
-_BLOCK_CELLS = 1 << 17
+_BLOCK_CELLS = 1 << 15
 """Cells computed at a time: their temporaries stay in the processor's cache."""
 
 
@@ -21,10 +21,12 @@ class Windows:
     """The windows ``(end - range, end]`` of some series.
 
     Rows ``left[s, k] <= row < right[s, k]`` of ``ts`` (int64, milliseconds) and ``values`` are
-    the samples of series ``s`` in the window that ends at ``ends[k]`` (int64 ``[steps]``).
+    the samples of series ``s`` in the window that ends at ``ends[k]`` (int64 ``[steps]``);
+    its first sample at all is row ``offsets[s]``.
     """
 
     labels: list[Labels]
+    offsets: Rows
     ts: TimeArray
     values: ValueArray
     left: Rows
@@ -42,6 +44,7 @@ class Windows:
         shape = (len(self.labels), steps)
         return Windows(
             self.labels,
+            self.offsets,
             self.ts,
             self.values,
             np.broadcast_to(self.left, shape),
@@ -75,6 +78,7 @@ def windows(samples: SeriesSamples, ends: Grid, range_ms: int) -> Windows:
     """The windows of ``range_ms`` that end at each step of ``ends``."""
     return Windows(
         samples.labels,
+        samples.offsets,
         samples.ts,
         samples.values,
         rows_until(samples, ends.shifted(-range_ms)),
