@@ -1,0 +1,142 @@
+"""The parts of the series index: dictionaries of label values, and a table per metric."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pynomaly.model.labels import METRIC_NAME, Labels
+from pynomaly.model.matcher import Matcher, MatchOp
+from pynomaly.model.samples import BoolArray
+from pynomaly.storage.samples.growing import Growing
+from pynomaly.storage.samples.types import CodeArray, SlotArray
+
+_ARROW_FROM = 64
+"""From this many values on a regular expression is matched by Arrow's RE2, 40 ns a value."""
+
+
+class Dictionary:
+    """The distinct values of one label name; the code of a value is its place, 0 is absent."""
+
+    def __init__(self, values: Sequence[str] = ()) -> None:
+        self.values = ["", *values]
+        self.codes = {value: code for code, value in enumerate(self.values)}
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def code(self, value: str) -> int:
+        """The code of a value, given out now if it is new."""
+        code = self.codes.get(value)
+        if code is None:
+            code = self.codes[value] = len(self.values)
+            self.values.append(value)
+        return code
+
+
+def matching(values: Sequence[str], matcher: Matcher) -> BoolArray:
+    """Which of the values satisfy a matcher."""
+    regex = matcher.op in (MatchOp.REGEX, MatchOp.NOT_REGEX)
+    if not regex or len(values) < _ARROW_FROM:
+        return np.fromiter(map(matcher.matches, values), dtype=np.bool_, count=len(values))
+    found = pc.match_substring_regex(pa.array(values), f"^(?s:{matcher.value})$")
+    matched: BoolArray = found.to_numpy(zero_copy_only=False)
+    return matched if matcher.op == MatchOp.REGEX else ~matched
+
+
+class Metric:
+    """The series of one metric: a row each, a column of codes for each label that occurs."""
+
+    __slots__ = ("columns", "name", "slots")
+
+    def __init__(
+        self, name: str, slots: SlotArray, columns: Mapping[str, CodeArray] | None = None
+    ) -> None:
+        self.name = name
+        self.slots: Growing[np.int32] = Growing(slots)
+        self.columns: dict[str, Growing[np.int32]] = {
+            label: Growing(codes) for label, codes in (columns or {}).items()
+        }
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def add(
+        self, slots: SlotArray, labels: Sequence[Labels], dictionaries: dict[str, Dictionary]
+    ) -> None:
+        """Append rows; new label values get their codes."""
+        count, codes = len(slots), dict[str, list[int]]()
+        for row, pairs in enumerate(labels):
+            for name, value in pairs.pairs:
+                if name == METRIC_NAME:
+                    continue
+                column = codes.get(name)
+                if column is None:
+                    column = codes[name] = [0] * count
+                    dictionaries.setdefault(name, Dictionary())
+                column[row] = dictionaries[name].code(value)
+        for name in codes.keys() - self.columns.keys():
+            self.columns[name] = Growing(np.zeros(len(self), dtype=np.int32))
+        for name, column_of_name in self.columns.items():
+            more = codes.get(name)
+            column_of_name.extend(
+                np.zeros(count, dtype=np.int32) if more is None else np.array(more, dtype=np.int32)
+            )
+        self.slots.extend(slots)
+
+    def select(
+        self, matchers: Sequence[Matcher], dictionaries: Mapping[str, Dictionary]
+    ) -> SlotArray:
+        """The slots of the rows that satisfy every matcher (none of them on the name)."""
+        slots = self.slots.view
+        keep: BoolArray | None = None
+        for matcher in matchers:
+            column = self.columns.get(matcher.name)
+            if column is None:
+                if not matcher.matches(""):
+                    return slots[:0]
+                continue
+            found = _matching_rows(column.view, dictionaries[matcher.name], matcher)
+            keep = found if keep is None else keep & found
+        return slots if keep is None else slots[keep]
+
+    def labels(self, rows: CodeArray, dictionaries: Mapping[str, Dictionary]) -> list[Labels]:
+        """The label sets of some rows."""
+        names = sorted([*self.columns, METRIC_NAME] if self.name else self.columns)
+        columns: list[list[str]] = []
+        for name in names:
+            if name == METRIC_NAME:
+                columns.append([self.name] * len(rows))
+            else:
+                values = dictionaries[name].values
+                codes = self.columns[name].view[rows].tolist()
+                columns.append([values[code] for code in codes])
+        return [
+            Labels.from_sorted(tuple([pair for pair in zip(names, row, strict=True) if pair[1]]))
+            for row in (zip(*columns, strict=True) if columns else [()] * len(rows))
+        ]
+
+    def keep_rows(self, rows: BoolArray) -> None:
+        """Drop the other rows."""
+        self.slots = Growing(self.slots.view[rows])
+        self.columns = {
+            name: Growing(column.view[rows])
+            for name, column in self.columns.items()
+            if column.view[rows].any()
+        }
+
+
+def _matching_rows(codes: CodeArray, dictionary: Dictionary, matcher: Matcher) -> BoolArray:
+    result: BoolArray
+    if matcher.op in (MatchOp.EQUAL, MatchOp.NOT_EQUAL):
+        code = dictionary.codes.get(matcher.value, -1)
+        result = codes == code if matcher.op == MatchOp.EQUAL else codes != code
+        return result
+    if len(codes) * 4 < len(dictionary):
+        distinct, inverse = np.unique(codes, return_inverse=True)
+        values = [dictionary.values[code] for code in distinct.tolist()]
+        result = matching(values, matcher)[inverse]
+        return result
+    result = matching(dictionary.values, matcher)[codes]
+    return result

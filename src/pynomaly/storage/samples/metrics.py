@@ -1,0 +1,45 @@
+"""Every metric of the sample store."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from pynomaly.observability import REGISTRY
+
+INGESTED = Counter(
+    "pynomaly_ingested_samples", "Samples stored for good, of every source.", registry=REGISTRY
+)
+REFUSED = Counter(
+    "pynomaly_refused_samples",
+    "Samples that were not stored, by reason.",
+    ["reason"],
+    registry=REGISTRY,
+)
+COMMIT_SECONDS = Histogram(
+    "pynomaly_commit_duration_seconds",
+    "How long a group commit took, from resolving its series to the engine's acknowledgement.",
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+    registry=REGISTRY,
+)
+COMMIT_FAILURES = Counter(
+    "pynomaly_commit_failures", "Group commits that failed.", ["reason"], registry=REGISTRY
+)
+PENDING = Gauge(
+    "pynomaly_pending_samples", "Samples that wait for their commit.", registry=REGISTRY
+)
+SERIES = Gauge("pynomaly_series", "Series in the index.", registry=REGISTRY)
+BYTES = Gauge(
+    "pynomaly_storage_bytes",
+    "Bytes on disk, by table; renewed when retention is enforced and when asked for.",
+    ["table"],
+    registry=REGISTRY,
+)
+DROPPED_DAYS = Counter(
+    "pynomaly_retention_dropped_days",
+    "Days of samples removed, by what they exceeded (age, size).",
+    ["cause"],
+    registry=REGISTRY,
+)
+DUPLICATE_READS = Counter(
+    "pynomaly_duplicate_reads",
+    "Reads that met duplicates which are not merged yet and were repeated to resolve them.",
+    registry=REGISTRY,
+)

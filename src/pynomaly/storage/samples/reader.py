@@ -1,0 +1,148 @@
+"""Reading samples: which series, in which pieces, by which SQL."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from pynomaly.model.labels import Labels, name_id_range
+from pynomaly.model.matcher import Matcher
+from pynomaly.model.samples import BoolArray, IdArray, SeriesSamples, TimeArray, ValueArray
+from pynomaly.storage.engine.contract import SignalEngine
+from pynomaly.storage.samples import metrics
+from pynomaly.storage.samples.days import SeriesDays
+from pynomaly.storage.samples.index import SeriesIndex
+from pynomaly.storage.samples.schema import DAY_MS
+
+Columns = tuple[IdArray, TimeArray, ValueArray]
+
+_DENSE_MS = 1_000
+"""A series is taken to have at most a sample a second when a selection is small anyway."""
+
+
+class Reader:
+    """Answers selections from the index and the engine. Thread-safe."""
+
+    def __init__(self, engine: SignalEngine, index: SeriesIndex, days: SeriesDays) -> None:
+        self._engine = engine
+        self._index = index
+        self._days = days
+
+    def select(
+        self,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        *,
+        chunk_samples: int,
+        query_id: str,
+    ) -> Iterator[SeriesSamples]:
+        """See ``SampleReader.select``."""
+        selection = self._index.select(matchers)
+        live = self._days.live(start_ms, end_ms)
+        slots = selection.slots[selection.slots < len(live)]
+        slots = slots[live[slots]]
+        if not len(slots):
+            return
+        ids = self._index.ids(slots)
+        ids.sort()
+        pieces = self._pieces(len(ids), start_ms, end_ms, chunk_samples)
+        for piece in np.array_split(ids, pieces):
+            condition, params = _condition(piece, selection.whole_metric)
+            columns = self._read(condition, params, start_ms, end_ms, query_id)
+            samples = self._grouped(columns, piece)
+            if len(samples):
+                yield samples
+
+    def _pieces(self, series: int, start_ms: int, end_ms: int, chunk_samples: int) -> int:
+        if series * ((end_ms - start_ms) // _DENSE_MS + 1) <= chunk_samples:
+            return 1
+        expected = 0.0
+        for day, rows in self._rows_by_day(start_ms, end_ms):
+            first, end = max(start_ms, day * DAY_MS), min(end_ms + 1, (day + 1) * DAY_MS)
+            per_series = rows / max(1, self._days.count(day))
+            expected += series * per_series * (end - first) / DAY_MS
+        # A day that is under way has its rows in less than 24 hours.
+        return min(series, max(1, round(2 * expected / chunk_samples)))
+
+    def _rows_by_day(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+        found = self._engine.query(
+            "SELECT toInt32(partition_id) AS day, sum(rows) AS rows FROM system.parts"
+            " WHERE database = currentDatabase() AND table = 'samples' AND active GROUP BY day"
+        )
+        days = set(self._days.within(start_ms, end_ms))
+        pairs = zip(found["day"].to_pylist(), found["rows"].to_pylist(), strict=True)
+        return [(day, rows) for day, rows in pairs if day in days]
+
+    def _read(
+        self, condition: str, params: dict[str, object], start_ms: int, end_ms: int, query_id: str
+    ) -> Columns:
+        params = {**params, "start": start_ms, "end": end_ms}
+        columns = _columns(self._query("samples", condition, params, query_id))
+        if _has_duplicates(columns):
+            metrics.DUPLICATE_READS.inc()
+            columns = _columns(self._query("samples FINAL", condition, params, query_id))
+        return columns
+
+    def _query(
+        self, table: str, condition: str, params: dict[str, object], query_id: str
+    ) -> pa.Table:
+        return self._engine.query(
+            f"SELECT id, ts, value FROM {table}"
+            f" WHERE {condition} AND ts BETWEEN {{start:Int64}} AND {{end:Int64}} ORDER BY id, ts",
+            params,
+            query_id=query_id,
+        )
+
+    def _grouped(self, columns: Columns, wanted: IdArray) -> SeriesSamples:
+        ids, ts, values = columns
+        starts = np.flatnonzero(np.diff(ids, prepend=~ids[:1]))
+        offsets = np.append(starts, len(ids))
+        distinct = ids[starts]
+        if len(distinct) > len(wanted) or not np.isin(distinct, wanted).all():
+            keep_series = np.isin(distinct, wanted)
+            keep = np.repeat(keep_series, np.diff(offsets))
+            ts, values, distinct = ts[keep], values[keep], distinct[keep_series]
+            offsets = np.append(0, np.cumsum(np.diff(offsets)[keep_series]))
+        labels = self._index.labels(self._index.find(distinct))
+        return SeriesSamples(labels, offsets.astype(np.int64, copy=False), ts, values)
+
+    def mask(
+        self, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> BoolArray:
+        """The slots that any of the selections names (all, if there is none) with samples on a
+        day that the range touches."""
+        live = self._days.live(start_ms, end_ms)
+        if not selections:
+            return live
+        chosen = np.zeros(len(live), dtype=np.bool_)
+        for matchers in selections:
+            slots = self._index.select(matchers).slots
+            chosen[slots[slots < len(live)]] = True
+        return live & chosen
+
+    def series(
+        self, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[Labels]:
+        """See ``SampleReader.series``."""
+        slots = np.flatnonzero(self.mask(selections, start_ms, end_ms)).astype(np.int32)
+        return sorted(self._index.labels(slots))
+
+
+def _condition(ids: IdArray, whole_metric: str | None) -> tuple[str, dict[str, object]]:
+    if whole_metric is not None:
+        first, last = int(ids[0]), int(ids[-1])
+        lowest, highest = name_id_range(whole_metric)
+        if lowest <= first and last <= highest:
+            return "id BETWEEN {first:UInt64} AND {last:UInt64}", {"first": first, "last": last}
+    return "id IN {ids:Array(UInt64)}", {"ids": ids}
+
+
+def _columns(table: pa.Table) -> Columns:
+    return (table["id"].to_numpy(), table["ts"].to_numpy(), table["value"].to_numpy())
+
+
+def _has_duplicates(columns: Columns) -> bool:
+    ids, ts, _ = columns
+    same: BoolArray = ts[1:] == ts[:-1]
+    return bool(same.any()) and bool((same & (ids[1:] == ids[:-1])).any())

@@ -1,0 +1,157 @@
+"""The sample store: the local implementation of ``Appender`` and ``SampleReader``."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from pynomaly.model.clock import Clock
+from pynomaly.model.labels import Labels
+from pynomaly.model.matcher import Matcher
+from pynomaly.model.samples import Appended, MetricMetadata, SampleBatch, SeriesSamples
+from pynomaly.storage.engine.contract import QueryCancelled, SignalEngine
+from pynomaly.storage.engine.migrations import migrate
+from pynomaly.storage.samples import metrics
+from pynomaly.storage.samples.commit import GroupCommit, Outcome
+from pynomaly.storage.samples.config import SampleSettings
+from pynomaly.storage.samples.days import SeriesDays
+from pynomaly.storage.samples.index import SeriesIndex
+from pynomaly.storage.samples.reader import Reader
+from pynomaly.storage.samples.schema import AREA, MIGRATIONS
+from pynomaly.storage.samples.writer import CommitWriter
+
+log = logging.getLogger(__name__)
+
+OnCommit = Callable[[int, int], None]
+
+
+class SampleStore:
+    """Samples in the engine's tables, their series in memory.
+
+    ``on_commit(samples, newest_ms)`` is called on the event loop after each commit with the
+    number of samples it stored and the greatest timestamp stored so far.
+    """
+
+    def __init__(
+        self,
+        engine: SignalEngine,
+        clock: Clock,
+        settings: SampleSettings | None = None,
+        data_dir: Path | None = None,
+        *,
+        on_commit: OnCommit | None = None,
+    ) -> None:
+        self.engine = engine
+        self.settings = settings or SampleSettings()
+        self.data_dir = data_dir
+        self._clock = clock
+        self._on_commit = on_commit
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="samples")
+        self.index = SeriesIndex(self.settings.label_cache)
+        self._commit: GroupCommit | None = None
+
+    async def start(self) -> None:
+        """Bring the tables to this version and load the series.
+
+        Raises:
+            DataFolderUnusable: the folder is of a newer version.
+        """
+        await self._in_thread(self._load)
+        self._commit = GroupCommit(self._write, self.settings)
+
+    async def close(self) -> None:
+        """Store what waits and stop; the engine stays open. Idempotent."""
+        if self._commit is not None:
+            commit, self._commit = self._commit, None
+            await commit.close()
+        await asyncio.to_thread(self._thread.shutdown)
+
+    async def append(self, batch: SampleBatch) -> Appended:
+        """See ``Appender.append``. The order of calls is the order of "received"."""
+        if self._commit is None:
+            raise QueryCancelled("The sample store is not running.")
+        return await self._commit.append(batch)
+
+    def select(
+        self,
+        matchers: Sequence[Matcher],
+        start_ms: int,
+        end_ms: int,
+        *,
+        chunk_samples: int = 4_000_000,
+        query_id: str = "",
+    ) -> Iterator[SeriesSamples]:
+        """See ``SampleReader.select``."""
+        return self._reader.select(
+            matchers, start_ms, end_ms, chunk_samples=chunk_samples, query_id=query_id
+        )
+
+    def series(
+        self, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[Labels]:
+        """See ``SampleReader.series``. The range counts by whole days (UTC)."""
+        return self._reader.series(selections, start_ms, end_ms)
+
+    def label_names(
+        self, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[str]:
+        """See ``SampleReader.label_names``. The range counts by whole days (UTC)."""
+        return self.index.label_names(self._reader.mask(selections, start_ms, end_ms))
+
+    def label_values(
+        self, name: str, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> list[str]:
+        """See ``SampleReader.label_values``. The range counts by whole days (UTC)."""
+        return self.index.label_values(name, self._reader.mask(selections, start_ms, end_ms))
+
+    def metadata(self, metric: str = "") -> dict[str, list[MetricMetadata]]:
+        """See ``SampleReader.metadata``: the last received of each metric family."""
+        known = self._writer.metadata
+        if metric:
+            return {metric: [known[metric]]} if metric in known else {}
+        return {name: [m] for name, m in sorted(known.copy().items())}
+
+    async def _in_thread(self, work: Callable[..., object], *args: object) -> object:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+
+    async def _write(self, batches: Sequence[SampleBatch]) -> Sequence[Outcome]:
+        loop = asyncio.get_running_loop()
+        outcomes = await loop.run_in_executor(self._thread, self._writer.write, batches)
+        stored = sum(o.stored for o in outcomes if isinstance(o, Appended))
+        if stored and self._on_commit is not None:
+            self._on_commit(stored, self._writer.newest_ms)
+        return outcomes
+
+    def _load(self) -> None:
+        migrate(self.engine, AREA, MIGRATIONS)
+        found = self.engine.query("SELECT id, metric_name, labels FROM series")
+        ids, first = np.unique(found["id"].to_numpy(), return_index=True)
+        if len(ids) < found.num_rows:
+            found = found.take(first)
+        found = found.combine_chunks()
+        if found.num_rows:
+            columns = [found[name].chunk(0) for name in ("id", "metric_name", "labels")]
+            self.index.load(columns[0].to_numpy(), columns[1], columns[2])
+        metrics.SERIES.set(len(self.index))
+        self._days = SeriesDays(self.engine, self.index)
+        self._reader = Reader(self.engine, self.index, self._days)
+        self._writer = CommitWriter(self.engine, self.index, self._days, self._clock, self.settings)
+        self._writer.newest_ms = self._newest()
+        rows = self.engine.query("SELECT metric, type, help, unit FROM metric_metadata FINAL")
+        self._writer.metadata = {
+            r["metric"]: MetricMetadata(r["metric"], r["type"], r["help"], r["unit"])
+            for r in rows.to_pylist()
+        }
+
+    def _newest(self) -> int:
+        days = self._days.all()
+        if not days:
+            return 0
+        found = self.engine.query(
+            "SELECT max(ts) AS newest FROM samples WHERE ts >= {from:Int64}",
+            {"from": days[-1] * 86_400_000},
+        )
+        return int(found["newest"][0].as_py())

@@ -1,0 +1,242 @@
+"""What a commit does: check, name new series, store. Runs in one thread only."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pynomaly.model.clock import Clock, now_ms
+from pynomaly.model.labels import Labels
+from pynomaly.model.samples import (
+    Appended,
+    BoolArray,
+    IdArray,
+    MetricMetadata,
+    SampleBatch,
+    TimeArray,
+    ValueArray,
+)
+from pynomaly.storage.engine.contract import SignalEngine
+from pynomaly.storage.samples import metrics
+from pynomaly.storage.samples.config import SampleSettings
+from pynomaly.storage.samples.days import SeriesDays
+from pynomaly.storage.samples.index import SeriesIndex
+from pynomaly.storage.samples.schema import DAY_MS
+from pynomaly.storage.samples.types import SlotArray
+
+_SERIES = pa.schema(
+    [
+        ("id", pa.uint64()),
+        ("metric_name", pa.string()),
+        ("labels", pa.map_(pa.string(), pa.string())),
+        ("created_ms", pa.int64()),
+    ]
+)
+_SOURCES_REMEMBERED = 32
+
+Number = TypeVar("Number", bound=np.generic)
+
+
+@dataclass(eq=False)
+class _Part:
+    """What is left of a batch after the checks, and what was refused."""
+
+    ids: IdArray
+    ts: TimeArray
+    values: ValueArray
+    labels: Mapping[int, Labels]
+    slots: SlotArray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    refused: dict[str, int] = field(default_factory=dict)
+
+    def refuse(self, bad: BoolArray, reason: str, message: str) -> None:
+        count = int(np.count_nonzero(bad))
+        if not count:
+            return
+        self.refused[message] = self.refused.get(message, 0) + count
+        metrics.REFUSED.labels(reason).inc(count)
+        keep = ~bad
+        self.ids, self.ts, self.values = self.ids[keep], self.ts[keep], self.values[keep]
+        if len(self.slots):
+            self.slots = self.slots[keep]
+
+
+class Verified:
+    """Remembers, for the last few sources, which series' labels were compared already.
+
+    A source is known by its ``labels`` mapping, which it passes with every batch. That a mapping
+    changes the labels of an id would mean that the source itself met two label sets with one id.
+    """
+
+    def __init__(self) -> None:
+        self._sources: OrderedDict[int, tuple[Mapping[int, Labels], BoolArray]] = OrderedDict()
+
+    def of(self, labels: Mapping[int, Labels], slots_used: int) -> BoolArray:
+        """The mask over slots of a source; mark in it what was compared."""
+        _, mask = self._sources.pop(id(labels), (labels, np.zeros(0, dtype=np.bool_)))
+        if len(mask) < slots_used:
+            grown = np.zeros(slots_used * 9 // 8 + 64, dtype=np.bool_)
+            grown[: len(mask)] = mask
+            mask = grown
+        # The mapping is kept, so that its address is not given to another.
+        self._sources[id(labels)] = (labels, mask)
+        while len(self._sources) > _SOURCES_REMEMBERED:
+            self._sources.popitem(last=False)
+        return mask
+
+
+class CommitWriter:
+    """Stores batches in one go."""
+
+    def __init__(
+        self,
+        engine: SignalEngine,
+        index: SeriesIndex,
+        days: SeriesDays,
+        clock: Clock,
+        settings: SampleSettings,
+    ) -> None:
+        self._engine = engine
+        self._index = index
+        self._days = days
+        self._clock = clock
+        self._settings = settings
+        self._verified = Verified()
+        self.metadata: dict[str, MetricMetadata] = {}
+        self.newest_ms = 0
+
+    def write(self, batches: Sequence[SampleBatch]) -> list[Appended | ValueError]:
+        """Store batches, the later over the earlier; a broken batch spoils only itself.
+
+        Raises:
+            EngineError: none of them can be counted on; all may be sent again.
+        """
+        outcomes: list[_Part | ValueError] = [self._admit(batch) for batch in batches]
+        self._name_new_series(outcomes)
+        parts = [part for part in outcomes if isinstance(part, _Part)]
+        self._store(parts)
+        self._store_metadata([m for batch in batches for m in batch.metadata])
+        return [
+            Appended(len(part.ids), part.refused) if isinstance(part, _Part) else part
+            for part in outcomes
+        ]
+
+    def _admit(self, batch: SampleBatch) -> "_Part | ValueError":
+        if not len(batch.ids) == len(batch.ts) == len(batch.values):
+            return ValueError("the columns of a batch must have one length")
+        part = _Part(batch.ids, batch.ts, batch.values, batch.labels)
+        if not len(batch):
+            return part
+        now = now_ms(self._clock)
+        oldest = now - round(self._settings.retention_days * DAY_MS)
+        latest = now + round(self._settings.future_seconds * 1000)
+        if part.ts.min() < oldest:
+            days = f"{self._settings.retention_days:g}"
+            part.refuse(part.ts < oldest, "too_old", f"older than the retention of {days} days")
+        if len(part.ts) and part.ts.max() > latest:
+            seconds = f"{self._settings.future_seconds:g}"
+            message = f"more than {seconds} s ahead of the server's clock"
+            part.refuse(part.ts > latest, "too_far_ahead", message)
+        return part
+
+    def _name_new_series(self, outcomes: list[_Part | ValueError]) -> None:
+        """Give every sample its series' slot; series that are new are stored first."""
+        new: dict[int, Labels] = {}
+        waiting: list[_Part] = []
+        for place, part in enumerate(outcomes):
+            if not isinstance(part, _Part):
+                continue
+            part.slots = self._index.find(part.ids)
+            unknown = part.ids[part.slots < 0]
+            if len(unknown):
+                try:
+                    for series in np.unique(unknown).tolist():
+                        new.setdefault(series, part.labels[series])
+                except KeyError as error:
+                    outcomes[place] = ValueError(f"the batch has no labels for id {error}")
+                    continue
+                waiting.append(part)
+        if new:
+            self._engine.insert("series", self._series_rows(new))
+            self._index.add(new)
+            metrics.SERIES.set(len(self._index))
+        for part in waiting:
+            part.slots = self._index.find(part.ids)
+        for part in outcomes:
+            if isinstance(part, _Part):
+                self._refuse_collisions(part)
+
+    def _series_rows(self, new: Mapping[int, Labels]) -> pa.Table:
+        created = now_ms(self._clock)
+        pairs = [labels.pairs for labels in new.values()]
+        columns = [
+            pa.array(np.fromiter(new, dtype=np.uint64, count=len(new))),
+            pa.array([labels.name for labels in new.values()]),
+            pa.array(pairs, _SERIES.field("labels").type),
+            pa.array(np.full(len(new), created, dtype=np.int64)),
+        ]
+        return pa.table(columns, schema=_SERIES)
+
+    def _refuse_collisions(self, part: _Part) -> None:
+        if not len(part.ids):
+            return
+        verified = self._verified.of(part.labels, self._index.slots_used)
+        if verified[part.slots].all():
+            return
+        slots = np.unique(part.slots[~verified[part.slots]])
+        known = self._index.labels(slots)
+        ids = self._index.ids(slots).tolist()
+        same = np.fromiter(
+            (part.labels.get(i, k) == k for i, k in zip(ids, known, strict=True)),
+            dtype=np.bool_,
+            count=len(ids),
+        )
+        verified[slots[same]] = True
+        if not same.all():
+            message = "its labels have the same hash as those of another series"
+            part.refuse(np.isin(part.slots, slots[~same]), "hash_collision", message)
+
+    def _store(self, parts: Sequence[_Part]) -> None:
+        parts = [part for part in parts if len(part.ids)]
+        if not parts:
+            return
+        ids = _joined([p.ids for p in parts])
+        ts = _joined([p.ts for p in parts])
+        values = _joined([p.values for p in parts])
+        slots = _joined([p.slots for p in parts])
+        self._mark_days(ts, slots)
+        self._engine.insert("samples", pa.table({"id": ids, "ts": ts, "value": values}))
+        self.newest_ms = max(self.newest_ms, int(ts.max()))
+        metrics.INGESTED.inc(len(ids))
+
+    def _mark_days(self, ts: TimeArray, slots: SlotArray) -> None:
+        first, last = int(ts.min()) // DAY_MS, int(ts.max()) // DAY_MS
+        days = [first] if first == last else np.unique(ts // DAY_MS).tolist()
+        for day in days:
+            chosen = slots if len(days) == 1 else slots[ts // DAY_MS == day]
+            absent = self._days.absent(day, chosen)
+            if len(absent):
+                self._days.add(day, absent)
+
+    def _store_metadata(self, received: Sequence[MetricMetadata]) -> None:
+        new = {m.name: m for m in received if self.metadata.get(m.name) != m}
+        if not new:
+            return
+        rows = list(new.values())
+        table = pa.table(
+            {
+                "metric": [m.name for m in rows],
+                "type": [m.type for m in rows],
+                "help": [m.help for m in rows],
+                "unit": [m.unit for m in rows],
+            }
+        )
+        self._engine.insert("metric_metadata", table)
+        self.metadata.update(new)
+
+
+def _joined(columns: Sequence[NDArray[Number]]) -> NDArray[Number]:
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)
