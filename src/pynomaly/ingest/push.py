@@ -125,7 +125,7 @@ class Outcome:
         total = self.refused.total()
         why = ", ".join(f"{reason} ({count})" for reason, count in self.refused.items() if count)
         shown = "; ".join(fault for fault in self.faults if fault not in self.refused)
-        head = f"{total} samples refused, {self.stored} stored"
+        head = f"{total} {'sample' if total == 1 else 'samples'} refused, {self.stored} stored"
         return ": ".join(part for part in (head, why, shown) if part)
 
 

@@ -1,5 +1,6 @@
 """Reads blocks of CSV in bulk with Arrow; an irregular block is left to ``csv_rows``."""
 
+import re
 from collections.abc import Sequence
 from io import BytesIO
 
@@ -9,13 +10,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
-from pynomaly.ingest.history.csv_form import LongForm, RowFault, WideForm
+from pynomaly.ingest.history.csv_form import Key, LongForm, RowFault, WideForm
 from pynomaly.ingest.history.series import Remembered
 from pynomaly.ingest.moment import FIRST_MILLISECONDS, FIRST_TOO_LARGE
 from pynomaly.model.labels import Labels
-from pynomaly.model.samples import BoolArray, SampleBatch, TimeArray, ValueArray
+from pynomaly.model.samples import BoolArray, IdArray, SampleBatch, TimeArray, ValueArray
 
-Key = tuple[str, ...]
+# Cells in quotes, with doubled quotes inside, or without any; possessive, so that it is linear.
+_WELL_QUOTED = re.compile(rb'(?:(?:"(?:[^"\r\n]++|"")*+"|[^",\r\n]*+)(?:,|\r?\n|\Z))*+').fullmatch
 
 
 class IrregularBlock(Exception):
@@ -26,16 +28,17 @@ def read_table(block: bytes, width: int) -> pa.Table:
     """The cells as text.
 
     Raises:
-        IrregularBlock: quotes, stray carriage returns, or rows of another width.
+        IrregularBlock: quotes that do not match, stray carriage returns, or rows of another width.
     """
-    if b'"' in block or block.count(b"\r") != block.count(b"\r\n"):
+    quoted = b'"' in block
+    if block.count(b"\r") != block.count(b"\r\n") or (quoted and not _WELL_QUOTED(block)):
         raise IrregularBlock
     names = [str(i) for i in range(width)]
     try:
         return arrow_csv.read_csv(
             BytesIO(block),
             arrow_csv.ReadOptions(column_names=names, use_threads=False, block_size=len(block) + 1),
-            arrow_csv.ParseOptions(quote_char=False),
+            arrow_csv.ParseOptions(quote_char='"' if quoted else False),
             arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
@@ -69,7 +72,7 @@ def read_wide(
         IrregularBlock: a row that needs a look.
     """
     ts = _moments(table[form.timestamp])
-    parts: list[tuple[NDArray[np.uint64], TimeArray, ValueArray]] = []
+    parts: list[tuple[IdArray, TimeArray, ValueArray]] = []
     for one, (_, place) in zip(ids, form.series, strict=True):
         cells = table[place]
         there: BoolArray = pc.not_equal(cells, "").to_numpy().astype(np.bool_)

@@ -26,6 +26,10 @@ _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _DIALECT = Dialect(blanks=True, trailing_comma=True, known_escapes_only=False)
 
 
+Key = tuple[str, ...]
+"""A series of the long form: the cell of its metric, and the cells of its labels."""
+
+
 class RowFault(ValueError):
     """What is wrong with a row; whoever knows the line makes it a ``LineFault``."""
 
@@ -57,12 +61,13 @@ class LongForm:
     value: int
     labels: tuple[tuple[str, int], ...]
 
-    def series(self, metric: str, values: Sequence[str]) -> Labels:
-        """The series that a row names by its metric and its cells of ``labels``.
+    def series(self, key: Key) -> Labels:
+        """The series that a row names.
 
         Raises:
             RowFault: the metric has no valid name.
         """
+        metric, *values = key
         if not _METRIC_NAME.fullmatch(metric):
             raise RowFault(
                 f"{METRIC}: expected letters, digits, '_' and ':', not a digit first, "

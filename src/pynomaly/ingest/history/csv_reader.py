@@ -1,14 +1,17 @@
 """CSV of history, in blocks: in bulk where a block is regular, row by row where it is not."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from pynomaly.ingest.history.csv_bulk import (
     IrregularBlock,
-    Key,
     read_long,
     read_table,
     read_wide,
 )
-from pynomaly.ingest.history.csv_form import Form, LongForm, RowFault, cells_of, form_of
-from pynomaly.ingest.history.csv_rows import Row, read_row
+from pynomaly.ingest.history.csv_form import Form, Key, LongForm, RowFault, cells_of, form_of
+from pynomaly.ingest.history.csv_rows import Row, cells_and_moment, long_row, wide_row
 from pynomaly.ingest.history.reader import Block, LineFault
 from pynomaly.ingest.history.series import Remembered
 from pynomaly.model.labels import Labels, series_id
@@ -57,7 +60,7 @@ class CsvReader:
 
     def _labels_of(self, key: Key) -> Labels:
         assert isinstance(self._form, LongForm)
-        return self._form.series(key[0], key[1:])
+        return self._form.series(key)
 
     def _in_bulk(self, block: bytes) -> SampleBatch:
         assert self._form is not None
@@ -69,11 +72,28 @@ class CsvReader:
         return read_wide(table, self._form, self._ids, self._labels)
 
     def _row_by_row(self, block: bytes) -> Block:
-        assert self._form is not None
         rows: list[Row] = []
+        fault = None
         for number, line in enumerate(block.split(b"\n"), start=self._line + 1):
             try:
-                rows.extend(read_row(self._form, line))
-            except RowFault as fault:
-                return Block(SampleBatch.of(rows), LineFault(number, str(fault)))
-        return Block(SampleBatch.of(rows))
+                rows.extend(self._row(line))
+            except RowFault as error:
+                fault = LineFault(number, str(error))
+                break
+        ids, ts, values = zip(*rows, strict=True) if rows else ((), (), ())
+        batch = SampleBatch(
+            ids=np.array(ids, dtype=np.uint64),
+            ts=np.array(ts, dtype=np.int64),
+            values=np.array(values, dtype=np.float64),
+            labels=self._series.labels if isinstance(self._form, LongForm) else self._labels,
+        )
+        return Block(batch, fault)
+
+    def _row(self, line: bytes) -> Sequence[Row]:
+        assert self._form is not None
+        read = cells_and_moment(self._form, line)
+        if read is None:
+            return ()
+        if isinstance(self._form, LongForm):
+            return (long_row(self._form, self._series, *read),)
+        return wide_row(self._form, self._ids, *read)

@@ -1,51 +1,61 @@
 """Reads CSV row by row: slower than in bulk, and says of a fault in which line it is."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pynomaly.ingest.history.csv_form import (
     TIMESTAMP,
     VALUE,
+    Form,
+    Key,
     LongForm,
     RowFault,
     WideForm,
     cells_of,
 )
+from pynomaly.ingest.history.series import Remembered
 from pynomaly.ingest.moment import NotAMoment, from_iso, from_number
-from pynomaly.model.labels import Labels
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _SPECIAL = re.compile(r"nan|[+-]?inf(inity)?", re.IGNORECASE)
 
-Row = tuple[Labels, int, float]
+Row = tuple[int, int, float]
+"""The id of a series, milliseconds since the epoch, and the value."""
 
 
-def read_row(form: LongForm | WideForm, line: bytes) -> Iterator[Row]:
-    """The samples of one line; a blank line has none.
+def cells_and_moment(form: Form, line: bytes) -> tuple[list[str], int] | None:
+    """The cells of a line, and its time; None for a blank line.
+
+    Raises:
+        RowFault: names what is wrong.
+    """
+    cells = cells_of(line)
+    if not cells or cells == [""]:
+        return None
+    if len(cells) != form.width:
+        raise RowFault(f"expected {form.width} cells, found {len(cells)}")
+    return cells, moment(cells[form.timestamp])
+
+
+def long_row(form: LongForm, series: Remembered[Key], cells: Sequence[str], at: int) -> Row:
+    """The sample of a row in the long form.
 
     Raises:
         RowFault: names the column and what is wrong.
     """
-    cells = cells_of(line)
-    if not cells or cells == [""]:
-        return iter(())
-    if len(cells) != form.width:
-        raise RowFault(f"expected {form.width} cells, found {len(cells)}")
-    at = moment(cells[form.timestamp])
-    if isinstance(form, LongForm):
-        return iter([_sample(form, cells, at)])
-    return iter(_samples(form, cells, at))
+    key = (cells[form.metric], *[cells[place] for _, place in form.labels])
+    return series.id_of(key), at, number(cells[form.value], VALUE)
 
 
-def _sample(form: LongForm, cells: Sequence[str], at: int) -> Row:
-    labels = form.series(cells[form.metric], [cells[place] for _, place in form.labels])
-    return labels, at, number(cells[form.value], VALUE)
+def wide_row(form: WideForm, ids: Sequence[int], cells: Sequence[str], at: int) -> list[Row]:
+    """The samples of a row in the wide form; ``ids`` are those of its series.
 
-
-def _samples(form: WideForm, cells: Sequence[str], at: int) -> list[Row]:
+    Raises:
+        RowFault: names the column and what is wrong.
+    """
     return [
-        (labels, at, number(cells[place], str(labels)))
-        for labels, place in form.series
+        (one, at, number(cells[place], str(labels)))
+        for one, (labels, place) in zip(ids, form.series, strict=True)
         if cells[place]
     ]
 
