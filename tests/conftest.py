@@ -20,6 +20,7 @@ _WHERE: dict[str, tuple[str, ...]] = {
     "node-exporter": ("prometheus-node-exporter", "node_exporter"),
     "victoria-metrics": ("victoria-metrics", "victoria-metrics-prod"),
     "redis": ("redis-server",),
+    "openssl": ("openssl",),
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
 }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +119,8 @@ class Client:
         if (basic := config.basic_auth) is not None:
             user = basic.username or _read(basic.username_file)
             password = basic.password.get_secret_value() or _read(basic.password_file)
-            headers["Authorization"] = aiohttp.BasicAuth(user, password, "utf-8").encode()
+            pair = b64encode(f"{user}:{password}".encode()).decode()
+            headers["Authorization"] = f"Basic {pair}"
         if (auth := config.credentials()) is not None:
             secret = auth.credentials.get_secret_value() or _read(auth.credentials_file)
             headers["Authorization"] = f"{auth.type.strip() or 'Bearer'} {secret}"
