@@ -37,7 +37,7 @@ def format_value(value: float) -> str:
         return "+Inf" if value > 0 else "-Inf"
     size = abs(value)
     if size and (size < 1e-6 or size >= 1e21):
-        return repr(value)
+        return repr(float(value))
     return np.format_float_positional(value, trim="-")
 
 

@@ -3,20 +3,24 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
-from differential_data import Series, build
+from differential_data import END, Series, build
 from differential_servers import Prometheus, Query, running_prometheus
 
 from pynomaly.api.encoding import encode_result
+from pynomaly.model.clock import FakeClock
 from pynomaly.model.errors import PynomalyError
 from pynomaly.model.labels import Labels, series_id
 from pynomaly.model.samples import SampleBatch
 from pynomaly.promql.local import LocalQuerier
-from pynomaly.storage.samples.memory import MemorySamples
+from pynomaly.storage.engine.config import EngineSettings
+from pynomaly.storage.engine.embedded import EmbeddedEngine
+from pynomaly.storage.samples.store import SampleStore
 from tests.conftest import find_server, unused_port
 
 
@@ -54,12 +58,12 @@ def batch_of(data: Mapping[Labels, Series]) -> SampleBatch:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def data() -> dict[Labels, Series]:
     return build()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def theirs(
     data: dict[Labels, Series], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Prometheus]:
@@ -71,9 +75,14 @@ def theirs(
         yield server
 
 
-@pytest.fixture(scope="session")
-def ours(data: dict[Labels, Series]) -> Iterator[Ours]:
-    with asyncio.Runner() as runner, ThreadPoolExecutor(2) as executor:
-        samples = MemorySamples()
-        runner.run(samples.append(batch_of(data)))
-        yield Ours(runner, LocalQuerier(samples, executor))
+@pytest.fixture(scope="module")
+def ours(data: dict[Labels, Series], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ours]:
+    """On the embedded engine, of which a process has one at a time: hence for this module."""
+    engine = EmbeddedEngine(tmp_path_factory.mktemp("engine"), EngineSettings())
+    store = SampleStore(engine, FakeClock(END))
+    with closing(engine), ThreadPoolExecutor(2) as executor, asyncio.Runner() as runner:
+        runner.run(store.start())
+        stored = runner.run(store.append(batch_of(data)))
+        assert stored.stored == sum(len(times) for times, _ in data.values())
+        yield Ours(runner, LocalQuerier(store, executor))
+        runner.run(store.close())

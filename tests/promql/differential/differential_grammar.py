@@ -86,7 +86,9 @@ class Grammar:
         return f"{self.one_of(_METRICS)}[{self.one_of(_RANGES)}]{self._shift()}"
 
     def _subquery(self, inner: str) -> str:
-        return f"({inner})[{self.one_of(_SUBQUERIES)}]{self._shift()}"
+        # An @ within an @ is in DIFFERENT, too.
+        shift = self._shift().partition(" @")[0] if "@" in inner else self._shift()
+        return f"({inner})[{self.one_of(_SUBQUERIES)}]{shift}"
 
     def _grouped(self, operator: str, inner: str, parameter: str = "") -> str:
         how = self.one_of(("", f" by ({self._labels()})", f" without ({self._labels()})"))
@@ -286,7 +288,8 @@ class Grammar:
 
     def _count_values(self, depth: int) -> str:
         # The label sorts after every other; see DIFFERENT for those that do not.
-        return self._grouped("count_values", self.exact(depth - 1), '"zahl", ')
+        inner = f"{self.exact(depth - 1)} + 0"  # which of two zeros a minimum is, is left open
+        return self._grouped("count_values", inner, '"zahl", ')
 
 
 _EXACT_OVER_TIME = (

@@ -60,7 +60,7 @@ class Prometheus:
 
     def write(self, data: Mapping[Labels, Series]) -> None:
         """Send everything by remote write."""
-        for first in range(START * 1000, END * 1000, _SLICE_MS):
+        for first in range(START * 1000 - _SLICE_MS, END * 1000 + _SLICE_MS, _SLICE_MS):
             request = v1_pb2.WriteRequest()
             for labels, (times, values) in data.items():
                 begin, end = np.searchsorted(times, (first, first + _SLICE_MS))
@@ -71,7 +71,8 @@ class Prometheus:
                     series.labels.add(name=name.encode(), value=value.encode())
                 for at, number in zip(times[begin:end].tolist(), values[begin:end], strict=True):
                     series.samples.add(timestamp=at, value=number)
-            self._post(request.SerializeToString())
+            if request.timeseries:
+                self._post(request.SerializeToString())
 
     def _post(self, body: bytes) -> None:
         headers = {

@@ -1,6 +1,7 @@
 """Our PromQL gives what Debian's Prometheus 2.42 gives, on the same data.
 
-What Prometheus 3 changed is listed in ``DIFFERENT`` with the reason; there we follow 3.
+What Prometheus 3 changed is listed in ``DIFFERENT`` with the reason, beside two faults of either;
+nothing else is left out.
 """
 
 import os
@@ -11,7 +12,7 @@ import pytest
 from differential_data import END, START
 from differential_grammar import expressions
 from differential_servers import Query, difference
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, given, settings
 
 pytestmark = pytest.mark.needs("prometheus")
 
@@ -24,7 +25,10 @@ EXAMPLES = int(os.environ.get("PYNOMALY_DIFFERENTIAL_EXAMPLES", "300"))
 DIFFERENT = {
     "increase(young_total[5m])": "3 does not extrapolate further to zero than to its threshold",
     "predict_linear(temperature[5m] @ 1700002807, 600)": "2.42 answers the first steps only",
-    'count_values by (method, le, x) ("value", sgn(right))': "2.42 loses labels that sort after the new one",
+    'count_values by (method, le, x) ("value", sgn(right))': "2.42 loses labels sorted after it",
+    "count_over_time((changes((up @ 1700000407)[6m:] @ 1700002807))[6m:])": (
+        "no Prometheus finds a subquery that is fixed within a subquery and of what is fixed"
+    ),
     "temperature atan2 2": "2.42 keeps the metric's name",
     "requests_total > ignoring(code) requests_total{code='500'}": (
         "3 refuses many-to-one matches even where the comparison leaves one"
@@ -51,12 +55,9 @@ def listed() -> Iterator[tuple[str, bool]]:
 
 @pytest.mark.parametrize(("expr", "ordered"), list(listed()))
 def test_answers_as_prometheus(expr, ordered, theirs, ours) -> None:
-    for at in (NOW, LATER):
-        query = Query(expr, at)
-        fault = difference(theirs.ask(query), ours.ask(query), ordered=ordered)
-        assert not fault, query
-    query = Query(expr, FIRST, LAST, 60)
-    assert not difference(theirs.ask(query), ours.ask(query)), query
+    for query in (Query(expr, NOW), Query(expr, LATER), Query(expr, FIRST, LAST, 60)):
+        fault = difference(theirs.ask(query), ours.ask(query), ordered=ordered and not query.step)
+        assert not fault, str(query)
 
 
 @settings(
@@ -69,8 +70,8 @@ def test_answers_as_prometheus(expr, ordered, theirs, ours) -> None:
 @given(expr=expressions())
 def test_answers_as_prometheus_whatever_is_asked(expr, theirs, ours) -> None:
     for query in (Query(expr, NOW), Query(expr, FIRST, LAST, 300)):
-        note(str(query))
-        assert not difference(theirs.ask(query), ours.ask(query)), query
+        fault = difference(theirs.ask(query), ours.ask(query))
+        assert not fault, str(query)
 
 
 @pytest.mark.parametrize("expr", list(DIFFERENT))
