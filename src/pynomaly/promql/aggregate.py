@@ -80,8 +80,7 @@ def _sum(groups: Groups, counts: ValueArray) -> ValueArray:
 
 
 def _avg(groups: Groups, counts: ValueArray) -> ValueArray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return means(groups.filled(0.0), groups.left, groups.right, counts)
+    return means(groups.filled(0.0), groups.left, groups.right, counts)
 
 
 def _min(groups: Groups, counts: ValueArray) -> ValueArray:
@@ -102,11 +101,10 @@ def _group(groups: Groups, counts: ValueArray) -> ValueArray:
 
 def _stdvar(groups: Groups, counts: ValueArray) -> ValueArray:
     values = groups.filled(0.0)
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        # Zero times the value makes NaN of an infinite one, as Prometheus does.
-        start = (groups.present.astype(np.float64), values, values * 0)
-        _, _, squares = fold(start, merge_moments, groups.left, groups.right)
-        return np.abs(squares) / counts
+    # Zero times the value makes NaN of an infinite one, as Prometheus does.
+    start = (groups.present.astype(np.float64), values, values * 0)
+    _, _, squares = fold(start, merge_moments, groups.left, groups.right)
+    return np.abs(squares) / counts
 
 
 def _stddev(groups: Groups, counts: ValueArray) -> ValueArray:

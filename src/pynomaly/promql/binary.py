@@ -46,9 +46,8 @@ _COMPARISONS: dict[str, Callable[[ValueArray, ValueArray], BoolArray]] = {
 
 def scalars(node: Binary, lhs: Scalar, rhs: Scalar) -> Scalar:
     """An operator between two scalars; a comparison gives 0 or 1."""
-    with np.errstate(all="ignore"):
-        operation = _ARITHMETIC.get(node.op) or _COMPARISONS[node.op]
-        values = operation(lhs.values, rhs.values).astype(np.float64)
+    operation = _ARITHMETIC.get(node.op) or _COMPARISONS[node.op]
+    values = operation(lhs.values, rhs.values).astype(np.float64)
     return Scalar(lhs.timestamps, values)
 
 
@@ -57,11 +56,10 @@ def vector_scalar(node: Binary, vector: Matrix, scalar: Scalar, *, swapped: bool
     lhs, rhs = vector.values, np.broadcast_to(scalar.values, vector.values.shape)
     if swapped:
         lhs, rhs = rhs, lhs
-    with np.errstate(all="ignore"):
-        if node.op in _ARITHMETIC:
-            values = _ARITHMETIC[node.op](lhs, rhs)
-            return nameless(Matrix(vector.labels, vector.timestamps, values, vector.present))
-        holds = _COMPARISONS[node.op](lhs, rhs)
+    if node.op in _ARITHMETIC:
+        values = _ARITHMETIC[node.op](lhs, rhs)
+        return nameless(Matrix(vector.labels, vector.timestamps, values, vector.present))
+    holds = _COMPARISONS[node.op](lhs, rhs)
     if node.returns_bool:
         values = holds.astype(np.float64)
         return nameless(Matrix(vector.labels, vector.timestamps, values, vector.present))
@@ -104,13 +102,12 @@ def vectors(node: Binary, lhs: Matrix, rhs: Matrix) -> Matrix:
     drop_name = node.op in _ARITHMETIC or node.returns_bool
     labels = _labels_of(many, one, of_many, of_one, node.matching, drop_name)
     _refuse_many_matches(node.matching, labels, ids.left[of_many], present)
-    with np.errstate(all="ignore"):
-        if node.op in _ARITHMETIC:
-            values = _ARITHMETIC[node.op](left, right)
-        else:
-            holds = _COMPARISONS[node.op](left, right)
-            values = holds.astype(np.float64) if node.returns_bool else left
-            present = present if node.returns_bool else present & holds
+    if node.op in _ARITHMETIC:
+        values = _ARITHMETIC[node.op](left, right)
+    else:
+        holds = _COMPARISONS[node.op](left, right)
+        values = holds.astype(np.float64) if node.returns_bool else left
+        present = present if node.returns_bool else present & holds
     return without_empty(merged(Matrix(labels, lhs.timestamps, values, present)))
 
 

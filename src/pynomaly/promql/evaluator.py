@@ -50,9 +50,13 @@ class Evaluator:
         if node.fixed and grid.count > 1 and not isinstance(node, nodes.Number | nodes.Text):
             return self._once(node, grid)
         held = self._state.held
-        result = self._dispatch(node, grid)
+        self._state.charge(grid.count)
+        return self._settled(held, self._dispatch(node, grid))
+
+    def _settled(self, held: int, result: Value) -> Value:
+        """Count the result in place of everything that went into it."""
         self._state.release(held)
-        if isinstance(result, Matrix):
+        if not isinstance(result, String):
             self._state.charge(result.values.size)
         return result
 
@@ -115,9 +119,11 @@ class Evaluator:
         spine = [node]
         while isinstance(spine[-1].lhs, nodes.Binary) and not spine[-1].lhs.fixed:
             spine.append(spine[-1].lhs)
+        held = self._state.held
         result = self.evaluate(spine[-1].lhs, grid)
         for each in reversed(spine):
             result = self._operate(each, result, self.evaluate(each.rhs, grid))
+            self._settled(held, result)
         return result
 
     def _operate(self, node: nodes.Binary, lhs: Value, rhs: Value) -> Value:
@@ -183,8 +189,7 @@ class Evaluator:
         self, node: Node, grid: Grid, function: Callable[[ValueArray], ValueArray]
     ) -> Matrix:
         vector = self.matrix(node, grid)
-        with np.errstate(all="ignore"):
-            values = function(vector.values)
+        values = function(vector.values)
         return nameless(Matrix(vector.labels, grid.times, values, vector.present))
 
     def _date(self, node: nodes.Call, grid: Grid) -> Matrix:
@@ -233,8 +238,6 @@ class Evaluator:
         step = node.step_ms or round(self._state.settings.default_subquery_step * 1000)
         start = ((ends.start - node.range_ms) // step + 1) * step
         grid = Grid.between(start, ends.end, step)
-        if grid.count > self._state.settings.max_samples:
-            self._state.charge(grid.count)
         inner = self.matrix(node.expr, grid)
         return flattened(inner.labels, grid.times, inner.values, inner.present)
 

@@ -102,24 +102,24 @@ def merge_regression(a: Parts, b: Parts) -> Parts:
 
 def sums(values: Floats, left: Rows, right: Rows) -> Floats:
     """The sum of each window; exact to the last digits also where terms cancel."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        if not len(values) or np.nanmin(values) >= 0 or np.nanmax(values) <= 0:
-            return fold((values,), add, left, right)[0]
-        total, error = fold((values, np.zeros_like(values)), add_exactly, left, right)
-        return np.where(np.isfinite(total), total + error, total)
+    if not len(values) or not (
+        np.fmin.reduce(values, axis=None) < 0 < np.fmax.reduce(values, axis=None)
+    ):
+        return fold((values,), add, left, right)[0]
+    total, error = fold((values, np.zeros_like(values)), add_exactly, left, right)
+    return np.where(np.isfinite(total), total + error, total)
 
 
 def means(values: Floats, left: Rows, right: Rows, counts: Floats) -> Floats:
     """The mean of each window; scaled down where the sum would overflow."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        total = sums(values, left, right)
-        result = total / counts
-        over = np.flatnonzero(~np.isfinite(total).reshape(len(left), -1).all(axis=1))
-        if len(over):
-            scale = 2.0 ** np.ceil(np.log2(counts.max()))
-            shrunk = sums(values / scale, left[over], right[over])
-            result[over] = shrunk / counts[over] * scale
-        return result
+    total = sums(values, left, right)
+    result = total / counts
+    over = np.flatnonzero(~np.isfinite(total).reshape(len(left), -1).all(axis=1))
+    if len(over):
+        scale = 2.0 ** np.ceil(np.log2(counts.max()))
+        shrunk = sums(values / scale, left[over], right[over])
+        result[over] = shrunk / counts[over] * scale
+    return result
 
 
 def extremes(values: Floats, better: "np.ufunc", left: Rows, right: Rows) -> Floats:

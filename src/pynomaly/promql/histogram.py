@@ -165,8 +165,7 @@ def _almost_equal(a: ValueArray, b: ValueArray) -> BoolArray:
     size = np.abs(a) + np.abs(b)
     apart = np.abs(a - b)
     tiny = (a == 0) | (b == 0) | (size < _MIN_NORMAL)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        relative = apart / np.minimum(size, np.finfo(np.float64).max) < _SMALL_DELTA
+    relative = apart / np.minimum(size, np.finfo(np.float64).max) < _SMALL_DELTA
     near = np.where(tiny, apart < _SMALL_DELTA * _MIN_NORMAL, relative)
     equal: BoolArray = (a == b) | (np.isnan(a) & np.isnan(b)) | near
     return equal
@@ -182,16 +181,15 @@ def _quantile(
         return special
     counts = _monotonic(state, counts)
     last = len(bounds) - 1
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        rank = q * counts[:, -1]
-        reached = counts[:, :-1] >= rank[:, None]
-        bucket = np.where(reached.any(axis=1), reached.argmax(axis=1), last)
-        cell = np.arange(len(counts))
-        below = np.maximum(bucket - 1, 0)
-        start = np.where(bucket > 0, bounds[below], 0.0)
-        count_below = np.where(bucket > 0, counts[cell, below], 0.0)
-        share = (rank - count_below) / (counts[cell, bucket] - count_below)
-        value = start + (bounds[bucket] - start) * share
+    rank = q * counts[:, -1]
+    reached = counts[:, :-1] >= rank[:, None]
+    bucket = np.where(reached.any(axis=1), reached.argmax(axis=1), last)
+    cell = np.arange(len(counts))
+    below = np.maximum(bucket - 1, 0)
+    start = np.where(bucket > 0, bounds[below], 0.0)
+    count_below = np.where(bucket > 0, counts[cell, below], 0.0)
+    share = (rank - count_below) / (counts[cell, bucket] - count_below)
+    value = start + (bounds[bucket] - start) * share
     value = np.where((bucket == 0) & (bounds[0] <= 0), bounds[0], value)
     value = np.where(bucket == last, bounds[last - 1], value)
     usable = (q >= 0) & (q <= 1) & (counts[:, -1] != 0)
@@ -205,8 +203,7 @@ def _fraction(
     total = counts[:, -1]
     if bounds[-1] != np.inf:
         return np.full(len(counts), np.nan)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        share = (_rank(upper, bounds, counts) - _rank(lower, bounds, counts)) / total
+    share = (_rank(upper, bounds, counts) - _rank(lower, bounds, counts)) / total
     share = np.where(lower >= upper, 0.0, share)
     return np.where((total == 0) | np.isnan(lower) | np.isnan(upper), np.nan, share)
 

@@ -6,6 +6,9 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import Executor
 
+import numpy as np
+
+from pynomaly.model.samples import SeriesSamples
 from pynomaly.promql import leaves, nodes
 from pynomaly.promql.config import QuerySettings
 from pynomaly.promql.contract import (
@@ -108,7 +111,9 @@ def answer(kind: str, expr: str, state: QueryState) -> QueryResult:
         raise ParseError(f"{message}, must be Scalar or instant Vector")
     if node.type == ValueType.MATRIX:
         return _range_vector(node, state)
-    value = Evaluator(state).evaluate(node, state.grid)
+    # Infinities and NaN are values of PromQL: nothing to warn of.
+    with np.errstate(all="ignore"):
+        value = Evaluator(state).evaluate(node, state.grid)
     if isinstance(value, Matrix):
         value = _ordered(node, kind, value)
     return _result(value, state)
@@ -121,12 +126,11 @@ def _documented(node: Node) -> str:
 def _range_vector(node: Node, state: QueryState) -> QueryResult:
     """The samples themselves, as an instant query of ``x[5m]`` gives them."""
     if isinstance(node, nodes.MatrixSelector):
-        samples = leaves.samples_of(state, node, state.grid)
-    else:
-        assert isinstance(node, nodes.Subquery)
-        ends = leaves.reference(state, state.grid, node.offset_ms, node.at)
-        samples = Evaluator(state).subquery(node, ends)
-    return QueryResult(samples, tuple(state.warnings), tuple(state.infos))
+        return _result(leaves.samples_of(state, node, state.grid), state)
+    assert isinstance(node, nodes.Subquery)
+    ends = leaves.reference(state, state.grid, node.offset_ms, node.at)
+    with np.errstate(all="ignore"):
+        return _result(Evaluator(state).subquery(node, ends), state)
 
 
 def _ordered(node: Node, kind: str, matrix: Matrix) -> Matrix:
@@ -138,5 +142,5 @@ def _ordered(node: Node, kind: str, matrix: Matrix) -> Matrix:
     return matrix if kind == "instant" and meant else in_label_order(matrix)
 
 
-def _result(value: Matrix | Scalar | String, state: QueryState) -> QueryResult:
+def _result(value: Matrix | Scalar | String | SeriesSamples, state: QueryState) -> QueryResult:
     return QueryResult(value, tuple(state.warnings), tuple(state.infos))

@@ -66,11 +66,10 @@ def stdvar_over_time(w: Windows) -> Folded:
 
     def variance(left: Rows, right: Rows) -> Floats:
         zeros = np.zeros_like(w.values)
-        with np.errstate(invalid="ignore", over="ignore"):
-            # Adding zero times the value makes NaN of an infinite sample, as Prometheus does.
-            spread = w.values * 0
-            count, _, squares = fold((zeros + 1, w.values, spread), merge_moments, left, right)
-            return np.abs(squares) / count
+        # Adding zero times the value makes NaN of an infinite sample, as Prometheus does.
+        spread = w.values * 0
+        count, _, squares = fold((zeros + 1, w.values, spread), merge_moments, left, right)
+        return np.abs(squares) / count
 
     return _where_present(w, variance)
 
@@ -109,17 +108,14 @@ def quantiles_of_rows(values: ValueArray, inside: BoolArray, q: ValueArray) -> F
     nan = inside & np.isnan(values)
     counts, nans = inside.sum(axis=1), nan.sum(axis=1)
     ordered = np.sort(np.where(inside, np.where(nan, -np.inf, values), np.inf), axis=1)
-    with np.errstate(invalid="ignore"):
-        rank = np.where((q >= 0) & (q <= 1), q, 0) * (counts - 1)
-        lower = np.clip(np.floor(rank), 0, None).astype(np.int64)
-        upper = np.minimum(lower + 1, np.maximum(counts - 1, 0))
-        weight = rank - np.floor(rank)
-        low, high = (
-            np.where(
-                index < nans, np.nan, np.take_along_axis(ordered, index[:, None], axis=1)[:, 0]
-            )
-            for index in (lower, upper)
-        )
-        result = low * (1 - weight) + high * weight
+    rank = np.where((q >= 0) & (q <= 1), q, 0) * (counts - 1)
+    lower = np.clip(np.floor(rank), 0, None).astype(np.int64)
+    upper = np.minimum(lower + 1, np.maximum(counts - 1, 0))
+    weight = rank - np.floor(rank)
+    low, high = (
+        np.where(index < nans, np.nan, np.take_along_axis(ordered, index[:, None], axis=1)[:, 0])
+        for index in (lower, upper)
+    )
+    result = low * (1 - weight) + high * weight
     result = np.where(q < 0, -np.inf, np.where(q > 1, np.inf, result))
     return np.where(np.isnan(q) | (counts == 0), np.nan, result)

@@ -54,12 +54,11 @@ def _extrapolated(w: Windows, *, counter: bool) -> Folded:
     half = interval / 2
     to_start = np.where(to_start >= threshold, half, to_start)
     to_end = np.where(to_end >= threshold, half, to_end)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        if counter:
-            to_zero = covered * (first_value / change)
-            nearer = (change > 0) & (first_value >= 0) & (to_zero < to_start)
-            to_start = np.where(nearer, to_zero, to_start)
-        return change * ((covered + to_start + to_end) / covered), present
+    if counter:
+        to_zero = covered * (first_value / change)
+        nearer = (change > 0) & (first_value >= 0) & (to_zero < to_start)
+        to_start = np.where(nearer, to_zero, to_start)
+    return change * ((covered + to_start + to_end) / covered), present
 
 
 def _add_resets(w: Windows, change: ValueArray, first: Rows, last: Rows) -> None:
@@ -126,8 +125,7 @@ def deriv(w: Windows) -> Folded:
 def predict_linear(w: Windows, at: ValueArray, seconds: ValueArray) -> Folded:
     """The line's value ``seconds`` after the evaluation time ``at`` (both ``[steps]``)."""
     slope, mean_seconds, mean_value, present = _regression(w)
-    with np.errstate(invalid="ignore", over="ignore"):
-        return mean_value + slope * (at - mean_seconds) + slope * seconds, present
+    return mean_value + slope * (at - mean_seconds) + slope * seconds, present
 
 
 def _regression(w: Windows) -> tuple[ValueArray, ValueArray, ValueArray, BoolArray]:
@@ -135,20 +133,19 @@ def _regression(w: Windows) -> tuple[ValueArray, ValueArray, ValueArray, BoolArr
     present, first, last = _edges(w, 2)
     slope, mean_seconds, mean_value = (np.zeros(present.shape) for _ in range(3))
     origin = int(w.ts.min())
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        parts = fold(
-            (
-                np.ones(len(w.ts)),
-                (w.ts - origin) / 1000,
-                w.values,
-                np.zeros(len(w.ts)),
-                np.zeros(len(w.ts)),
-            ),
-            merge_regression,
-            w.left[present],
-            w.right[present],
-        )
-        slope[present] = np.where(np.isfinite(parts[2]), parts[4] / parts[3], np.nan)
+    parts = fold(
+        (
+            np.ones(len(w.ts)),
+            (w.ts - origin) / 1000,
+            w.values,
+            np.zeros(len(w.ts)),
+            np.zeros(len(w.ts)),
+        ),
+        merge_regression,
+        w.left[present],
+        w.right[present],
+    )
+    slope[present] = np.where(np.isfinite(parts[2]), parts[4] / parts[3], np.nan)
     mean_seconds[present] = parts[1] + origin / 1000
     mean_value[present] = parts[2]
     _settle_constant(w, slope, mean_value, first, last)
