@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,12 +11,12 @@ ARGUMENTS = (
 ).split()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    from conftest import find_server
-
+    """Chromium; no longer than a module, for its loop is in the way of asynchronous tests."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=find_server("chromium"), args=ARGUMENTS)
+        launched = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield launched
         launched.close()
 

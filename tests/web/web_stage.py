@@ -116,7 +116,10 @@ class Stage:
         self.loop.call_soon_threadsafe(self.bus.publish, topic, data)
 
     def append(self, rows: Samples, metadata: Sequence[MetricMetadata] = ()) -> None:
-        asyncio.run(self.world.samples.append(SampleBatch.of(rows, metadata)))
+        storing = self.world.samples.append(SampleBatch.of(rows, metadata))
+        # In a thread, for Playwright keeps a loop running in this one.
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(asyncio.run, storing).result()
         if self._server is not None:
             self.publish("samples", {"samples": len(rows)})
 

@@ -66,10 +66,14 @@ def create_app(deps: WebDeps) -> FastAPI:
         max_panels=settings.max_live_panels,
     )
 
+    assets = Assets()
+
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         serving = asyncio.create_task(views.run(), name="live pages")
+        warming = asyncio.create_task(asyncio.to_thread(assets.warm), name="compress plotly")
         yield
+        await warming
         serving.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await serving
@@ -77,7 +81,6 @@ def create_app(deps: WebDeps) -> FastAPI:
     app = FastAPI(
         title="Pynomaly", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
-    assets = Assets()
     _add_headers(app)
     _add_pages(app, deps, assets)
     _add_data(app, deps, evaluator, snapshots, views)

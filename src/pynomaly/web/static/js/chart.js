@@ -85,7 +85,8 @@ export class Chart {
       onclick: () => this.#toggleTable(),
     }, icon("i-table"));
     const heading = h("h2", { id: `h-${this.id}`, title }, href ? h("a", { href }, title) : title);
-    const header = h("header", {}, title ? heading : null, h("div.end", {}, this.tableButton));
+    this.only = h("span.only");
+    const header = h("header", {}, title ? heading : null, h("div.end", {}, this.only, this.tableButton));
     return h(`section.panel${this.tall ? ".tall" : ""}`, title ? { "aria-labelledby": `h-${this.id}` } : { "aria-label": "Chart" },
       header, this.summary, this.problems, this.plot, this.legend, this.table);
   }
@@ -305,7 +306,7 @@ export class Chart {
   #layout() {
     const [from, to] = this.#span();
     const [least, greatest] = this.#extent();
-    const { values, texts } = ticks(least, greatest, this.unit, this.tall ? 7 : 4);
+    const { values, texts } = ticks(least, greatest, this.unit, this.tall ? 8 : 5);
     const font = { family: getComputedStyle(document.body).fontFamily, size: 11, color: theme.muted };
     const axis = { gridcolor: theme.grid, linecolor: theme.line, zeroline: false, fixedrange: true, showline: false, ticks: "" };
     return {
@@ -314,8 +315,17 @@ export class Chart {
       xaxis: { ...axis, type: "date", range: [toLocal(from), toLocal(to)], nticks: Math.max(3, Math.floor(this.plot.clientWidth / 110)), tickformatstops: TICK_FORMATS },
       yaxis: { ...axis, range: [least, greatest], tickvals: values, ticktext: texts, tickmode: "array" },
       shapes: (this.layout.shapes ?? []).map((shape) => this.#shape(shape)),
-      annotations: (this.layout.annotations ?? []).map((note) => ({ ...note, ...(note.xref === "paper" ? {} : { x: toLocal(note.x) }), font: { ...font, size: 10 } })),
+      annotations: this.#notes(from, to, { ...font, size: 10 }),
     };
+  }
+
+  /** Labels of thresholds and events; one near the right end is written to its left. */
+  #notes(from, to, font) {
+    return (this.layout.annotations ?? []).filter((note) => note.xref === "paper" || (note.x >= from && note.x <= to)).map((note) => {
+      if (note.xref === "paper") return { ...note, font };
+      const late = (note.x - from) / (to - from) > 0.6;
+      return { ...note, x: toLocal(note.x), xanchor: late ? "right" : "left", font };
+    });
   }
 
   #shape(shape) {
@@ -356,7 +366,7 @@ export class Chart {
   #legend() {
     if (!this.grid) return;
     const fewest = this.traces.length < 2 && !this.tall;
-    this.legend.hidden = fewest;
+    this.legend.hidden = fewest || !this.traces.length;
     const hidden = this.stats.series.reduce((a, b) => a + b, 0) - this.stats.shown;
     const note = hidden > 0 ? h("p.more", {}, `Shown are the ${this.stats.shown} greatest by their mean; ${hidden.toLocaleString()} others are not. Narrow or aggregate the query to see them.`) : null;
     if (this.tall) this.#legendTable(note);
@@ -404,7 +414,9 @@ export class Chart {
       const value = i < 0 ? this.values?.[n] : trace.y[i];
       setText(trace.cell, format(value ?? null, this.unit));
       trace.cell.title = exact(value);
+      if (this.legend.hidden) setText(this.only, format(value ?? null, this.unit));
     });
+    if (!this.legend.hidden) setText(this.only, "");
   }
 
   #showCross(at) {
@@ -480,7 +492,8 @@ function nearest(times, at) {
 
 /** An error with the place in the expression that it is about. */
 export function errorBox(error, expression = "") {
-  const box = h("div.error", { role: "alert" }, h("strong", {}, error.message), error.hint ? ` ${error.hint}` : "");
+  const message = error.position ? `${error.message.replace(/^\d+:\d+: /, "").replace(/^p/, "P")} (line ${error.position[0]}, column ${error.position[1]})` : error.message;
+  const box = h("div.error", { role: "alert" }, h("strong", {}, message), error.hint ? ` ${error.hint}` : "");
   if (error.position && expression) box.append(pointed(expression, error.position));
   return box;
 }

@@ -112,7 +112,7 @@ export function writeSpan(seconds) {
 }
 
 /** Round values for an axis, at most about `count`, with their texts. */
-export function ticks(least, greatest, unit, count = 4) {
+export function ticks(least, greatest, unit, count = 5) {
   if (!(greatest > least)) return { values: [least], texts: [format(least, unit)] };
   const factor = unit === "ratio" ? 0.01 : 1;
   const iec = unit === "B" || unit === "B/s";
@@ -120,7 +120,8 @@ export function ticks(least, greatest, unit, count = 4) {
   let step;
   if (iec && raw >= 1) {
     const base = 1024 ** Math.floor(Math.log(raw) / Math.log(1024));
-    step = base * nice(raw / base);
+    // Halves and doubles of a power of 1024 are what reads as round here.
+    step = base * 2 ** Math.ceil(Math.log2(raw / base) - 1e-9);
   } else if (unit === "s" && raw >= 60) {
     step = [60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400].find((s) => s >= raw) ?? 86400 * nice(raw / 86400);
   } else step = factor * nice(raw / factor);

@@ -13,7 +13,7 @@ export class List {
     this.open = new Set(new URLSearchParams(location.search).getAll("open"));
     this.body = h("div", { role: "list" });
     this.more = h("p.note", { hidden: true });
-    this.box = h("div.list", {}, h(`div.head.${grid}`, { "aria-hidden": "true" }, head.map((text) => h("span", {}, text))), this.body, this.more);
+    this.box = h("div.list", {}, h(`div.head.${grid}`, { "aria-hidden": "true" }, head.map((text, i) => h(i < 4 ? "span" : "span.num", {}, text))), this.body, this.more);
     this.none = h("div.panel.empty", { hidden: true });
     place.replaceChildren(this.box, this.none);
   }
