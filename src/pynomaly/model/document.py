@@ -134,10 +134,11 @@ class _Explanation:
         self._origins = origins
 
     def __call__(self, fault: Any) -> str:
-        where = _document_path(self._model, fault["loc"])
+        unknown = fault["type"] == "extra_forbidden"
+        where = _document_path(self._model, fault["loc"], unknown=unknown)
         name = ".".join(str(part) for part in where) or "the document"
         place = self._place(where)
-        if fault["type"] == "extra_forbidden":
+        if unknown:
             known = _keys_at(self._model, where[:-1])
             return f"{place}: unknown key {name!r}; {_remedy(str(where[-1]), known)}"
         if fault["type"] == "missing":
@@ -193,7 +194,7 @@ def _has(node: yaml.Node | None, path: Path) -> bool:
     return node is not None
 
 
-def _document_path(model: type[BaseModel], loc: tuple[str | int, ...]) -> Path:
+def _document_path(model: type[BaseModel], loc: tuple[str | int, ...], *, unknown: bool) -> Path:
     """Where in the document a fault lies: Pydantic also names the members of unions."""
     path: list[str | int] = []
     annotation: Any = model
@@ -202,9 +203,7 @@ def _document_path(model: type[BaseModel], loc: tuple[str | int, ...]) -> Path:
         if below is not None:
             path.append(part)
             annotation = below
-        elif part == loc[-1] and part != "[key]" and _models_in(annotation):
-            path.append(part)  # an unknown key
-    return tuple(path)
+    return (*path, loc[-1]) if unknown else tuple(path)
 
 
 def _keys_at(model: type[BaseModel], path: Path) -> list[str]:

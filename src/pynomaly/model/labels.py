@@ -79,14 +79,15 @@ class Labels(Mapping[str, str]):
         return Labels.from_sorted(tuple(p for p in self.pairs if p[0] not in names))
 
     def __str__(self) -> str:
-        inner = ", ".join(f"{n}={_quoted(v)}" for n, v in self.pairs if n != METRIC_NAME)
+        inner = ", ".join(f"{n}={quoted(v)}" for n, v in self.pairs if n != METRIC_NAME)
         return f"{self.name}{{{inner}}}" if inner or not self.name else self.name
 
     def __repr__(self) -> str:
         return f"Labels({dict(self.pairs)!r})"
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A value as PromQL and the text formats write it, in double quotes."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 

@@ -8,7 +8,7 @@ from typing import Any
 import re2
 
 from pynomaly.model.errors import BadInput
-from pynomaly.model.labels import Labels
+from pynomaly.model.labels import Labels, quoted
 
 
 class MatchOp(StrEnum):
@@ -46,8 +46,7 @@ class Matcher:
                 return self._regex.fullmatch(value) is None
 
     def __str__(self) -> str:
-        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'{self.name}{self.op}"{escaped}"'
+        return f"{self.name}{self.op}{quoted(self.value)}"
 
 
 def compile_anchored(pattern: str) -> Any:
@@ -57,6 +56,7 @@ def compile_anchored(pattern: str) -> Any:
         BadInput: the pattern is not RE2.
     """
     try:
+        re2.compile(pattern, _OPTIONS)  # alone: "a)|(b" would be valid between our parentheses
         return re2.compile(f"^(?s:{pattern})$", _OPTIONS)
     except re2.error as error:
         raise BadInput(f"{pattern!r} is not a valid RE2 regular expression: {error}") from error

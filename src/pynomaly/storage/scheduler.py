@@ -1,7 +1,6 @@
 """The one place that runs periodic work, on the clock that is passed in."""
 
 import asyncio
-import contextlib
 import logging
 import math
 from collections.abc import Awaitable, Callable
@@ -54,7 +53,10 @@ class Job:
 
     def next_after(self, now: float) -> float:
         """The first time of the job's grid that is later than ``now``."""
-        return (math.floor((now - self.offset) / self.interval) + 1) * self.interval + self.offset
+        n = math.floor((now - self.offset) / self.interval) + 1
+        due = n * self.interval + self.offset
+        # Rounding can give ``now`` itself again, and the same run twice.
+        return due if due > now else (n + 1) * self.interval + self.offset
 
 
 class Scheduler:
@@ -70,9 +72,9 @@ class Scheduler:
         """Run ``work(due)`` every ``interval`` seconds; ``due`` is the time it was due at.
 
         ``offset`` shifts the grid, to spread work. Jobs of one ``group`` are counted together, so
-        that many small ones do not make many series; the default is a group of its own. A run that takes longer than the interval
-        makes the runs that fell into it count as missed. An exception is logged and counted;
-        the job goes on.
+        that many small ones do not make many series; the default is a group of its own. A run
+        that takes longer than the interval makes the runs that fell into it count as missed. An
+        exception is logged and counted; the job goes on.
 
         Raises:
             ValueError: a job of this name runs already.
@@ -90,8 +92,8 @@ class Scheduler:
         if job is None or job._task is None:
             return
         job._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await job._task
+        # Not ``await job._task``: its cancellation could not be told from the caller's own.
+        await asyncio.wait([job._task])
 
     async def close(self) -> None:
         """Stop every job and wait."""
@@ -120,5 +122,6 @@ class Scheduler:
             _RUNS.labels(job.group, "error").inc()
             log.exception("periodic work failed", extra={"job": job.name})
         else:
+            job.last_error = ""
             _RUNS.labels(job.group, "ok").inc()
         job.runs += 1
