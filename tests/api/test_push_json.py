@@ -73,18 +73,15 @@ async def test_a_malformed_request_stores_nothing_and_says_where() -> None:
     assert recorder.calls == 0
 
 
-async def test_what_is_too_old_or_too_far_ahead_is_told() -> None:
+async def test_what_the_store_refuses_is_told() -> None:
     recorder = Recorder(oldest_ms=NOW_MS - 1000)
-    body = json.dumps(
-        [SAMPLE, {**SAMPLE, "timestamp": 1000}, {**SAMPLE, "timestamp": NOW_MS + 10**7}]
-    )
+    body = json.dumps([SAMPLE, {**SAMPLE, "timestamp": 1000}])
     answer = await push(recorder, body.encode())
     assert answer.status_code == 400
     assert answer.json() == {
         "status": "error",
         "errorType": "bad_data",
-        "error": "2 samples refused, 1 stored: too far in the future (1), "
-        "older than the retention (1)",
+        "error": "1 sample refused, 1 stored: older than the retention (1)",
         "stored": 1,
     }
 

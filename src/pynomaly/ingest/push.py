@@ -5,18 +5,15 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-import numpy as np
 from prometheus_client import Counter
 from pydantic import Field
 
-from pynomaly.model.clock import Clock, now_ms
+from pynomaly.model.clock import Clock
 from pynomaly.model.document import Section
 from pynomaly.model.errors import PynomalyError
 from pynomaly.model.samples import SampleBatch
 from pynomaly.observability import REGISTRY
 from pynomaly.storage.samples.contract import Appender
-
-TOO_FAR_AHEAD = "too far in the future"
 
 REQUESTS = Counter(
     "pynomaly_push_requests",
@@ -57,11 +54,6 @@ class PushLimits(Section):
         default=128 << 20,
         gt=0,
         description="Bodies held at once, unpacked; beyond that the answer is 429.",
-    )
-    max_ahead_seconds: float = Field(
-        default=600.0,
-        ge=0,
-        description="How far ahead of our clock a timestamp may be (Prometheus allows as much).",
     )
     max_remembered_series: int = Field(
         default=500_000,
@@ -127,20 +119,6 @@ class Outcome:
         shown = "; ".join(fault for fault in self.faults if fault not in self.refused)
         head = f"{total} {'sample' if total == 1 else 'samples'} refused, {self.stored} stored"
         return ": ".join(part for part in (head, why, shown) if part)
-
-
-def without_future(batch: SampleBatch, deps: PushDeps, outcome: Outcome) -> SampleBatch:
-    """The batch without samples that are further ahead of the clock than allowed."""
-    latest = now_ms(deps.clock) + round(deps.limits.max_ahead_seconds * 1000)
-    ahead = batch.ts > latest
-    count = int(np.count_nonzero(ahead))
-    if not count:
-        return batch
-    outcome.add_refused({TOO_FAR_AHEAD: count})
-    keep = ~ahead
-    return SampleBatch(
-        batch.ids[keep], batch.ts[keep], batch.values[keep], batch.labels, batch.metadata
-    )
 
 
 async def store(batch: SampleBatch, deps: PushDeps, outcome: Outcome) -> None:

@@ -15,7 +15,6 @@ from pynomaly.ingest.push import (
     PushDeps,
     Unsupported,
     store,
-    without_future,
 )
 from pynomaly.model.clock import now_ms
 from pynomaly.model.errors import PynomalyError
@@ -53,18 +52,17 @@ def router(deps: PushDeps) -> APIRouter:
 async def _push(request: Request, deps: PushDeps, room: Room) -> Outcome:
     lines = _is_lines(request.headers.get("content-type", ""))
     gzipped = is_gzip(request)
-    outcome = Outcome()
 
     def parse(body: bytes) -> SampleBatch:
         if gzipped:
             body = gunzip(body, deps.limits.max_unpacked_bytes)
-        batch = parse_samples(body, now_ms(deps.clock), lines=lines)
-        return without_future(batch, deps, outcome)
+        return parse_samples(body, now_ms(deps.clock), lines=lines)
 
     with room.reserve() as held:
         body = await read_body(request, deps.limits.max_body_bytes, held)
         loop = asyncio.get_running_loop()
         batch = await loop.run_in_executor(deps.executor, parse, body)
+        outcome = Outcome()
         await store(batch, deps, outcome)
     outcome.count(_PROTOCOL)
     return outcome

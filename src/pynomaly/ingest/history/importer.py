@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pynomaly.ingest.history.csv_reader import CsvReader
 from pynomaly.ingest.history.openmetrics import OpenMetricsReader
 from pynomaly.ingest.history.reader import Block, LineFault, Reader, blocks
-from pynomaly.ingest.push import Outcome, PushDeps, Unsupported, store, without_future
+from pynomaly.ingest.push import Outcome, PushDeps, Unsupported, store
 from pynomaly.model.errors import PynomalyError
 from pynomaly.model.samples import SampleBatch
 from pynomaly.storage.engine.contract import EngineBusy
@@ -86,7 +86,6 @@ async def _in_thread(deps: PushDeps, reader: Reader, block: bytes) -> Block:
 
 
 async def _store(batch: SampleBatch, deps: PushDeps, outcome: Outcome) -> None:
-    batch = without_future(batch, deps, outcome)
     until = deps.clock.now() + _PATIENCE_SECONDS
     while True:
         try:

@@ -3,11 +3,16 @@
 from collections.abc import Callable, Hashable, Mapping
 from typing import Generic, TypeVar
 
+from pynomaly.model.errors import BadInput
 from pynomaly.model.labels import Labels, series_id
 
 _MOST_REMEMBERED = 200_000
 
 Key = TypeVar("Key", bound=Hashable)
+
+
+class HashCollision(BadInput):
+    """Two series with one id, of which the store can hold one; it ends the import."""
 
 
 class Remembered(Generic[Key]):
@@ -29,10 +34,17 @@ class Remembered(Generic[Key]):
             self._ids, self._labels = {}, {}
 
     def id_of(self, key: Key) -> int:
-        """The id; what ``read`` raises for a key that names no series goes through."""
+        """The id of the series; what ``read`` raises for a key that names none goes through.
+
+        Raises:
+            HashCollision: another series of this import has the same id.
+        """
         found = self._ids.get(key)
         if found is None:
             labels = self._read(key)
-            found = self._ids[key] = series_id(labels)
-            self._labels[found] = labels
+            found = series_id(labels)
+            other = self._labels.setdefault(found, labels)
+            if other != labels:
+                raise HashCollision(f"{labels}: its labels have the same hash as {other}")
+            self._ids[key] = found
         return found

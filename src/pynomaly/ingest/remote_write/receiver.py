@@ -10,7 +10,6 @@ from pynomaly.ingest.push import (
     PushDeps,
     Unsupported,
     store,
-    without_future,
 )
 from pynomaly.ingest.remote_write.decode_v1 import DecoderV1
 from pynomaly.ingest.remote_write.decode_v2 import DecoderV2
@@ -111,5 +110,4 @@ class Receiver:
         else:
             decoded = self._v2.decode(padded[:-PADDING].tobytes())
         outcome = Outcome(refused=decoded.refused.samples, faults=decoded.refused.faults)
-        decoded.batch = without_future(decoded.batch, self._deps, outcome)
         return _Request(decoded, outcome)

@@ -80,18 +80,24 @@ class SeriesIds(dict[Key, int], Generic[Key]):
 
     def __missing__(self, key: Key) -> int:
         try:
-            labels = self._read(key)
+            found = self._learn(key)
         except InvalidLabels:
             return REFUSED
-        found = _id_of(labels)
-        self._keys[found] = key
         self[key] = found
+        return found
+
+    def _learn(self, key: Key) -> int:
+        labels = self._read(key)
+        found = _id_of(labels)
+        other = self._keys.setdefault(found, key)
+        if other != key and self._read(other) != labels:
+            raise InvalidLabels(f"{labels}: its labels have the same hash as {self._read(other)}")
         return found
 
     def fault(self, key: Key) -> str:
         """Why a key is refused."""
         try:
-            self._read(key)
+            self._learn(key)
         except InvalidLabels as error:
             return error.message
         return ""
