@@ -127,7 +127,7 @@ class _Api:
         form = await Form.of(request)
         limit = form.limit()
         at = form.time_or("time", now_ms(self._deps.clock))
-        timeout = form.timeout(self._deps.max_timeout)
+        timeout = _limits(form, self._deps.max_timeout)
         work = self._deps.querier.instant(form.get("query"), at, timeout=timeout)
         result = await until_gone(request, _naming_query(work))
         return await self._answer(request, lambda: encode_result(result, instant=True, limit=limit))
@@ -136,7 +136,7 @@ class _Api:
         form = await Form.of(request)
         limit = form.limit()
         start, end, step = _range(form)
-        timeout = form.timeout(self._deps.max_timeout)
+        timeout = _limits(form, self._deps.max_timeout)
         work = self._deps.querier.range(form.get("query"), start, end, step, timeout=timeout)
         result = await until_gone(request, _naming_query(work))
         return await self._answer(
@@ -231,6 +231,15 @@ def _range(form: Form) -> tuple[int, int, int]:
             " Try decreasing the query resolution (?step=XX)"
         )
     return start, end, step_ns // 1_000_000
+
+
+def _limits(form: Form, longest: float) -> float:
+    if form.get("lookback_delta"):
+        raise BadInput(
+            "lookback_delta is not supported for single queries",
+            hint="The lookback is a setting of the server.",
+        )
+    return form.timeout(longest)
 
 
 def _bounds(form: Form) -> tuple[int, int]:

@@ -1,0 +1,82 @@
+"""Prometheus's own command line against our API, over a socket."""
+
+import asyncio
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import uvicorn
+from prometheus_app import NOW, Stage, application
+
+pytestmark = pytest.mark.needs("promtool")
+
+
+@pytest.fixture
+def url(stage: Stage, free_port: Callable[[], int]) -> Iterator[str]:
+    port = free_port()
+    with ThreadPoolExecutor(2) as executor:
+        app = application(stage, executor)
+        config = uvicorn.Config(app, port=port, log_level="error", ws="none", lifespan="off")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 60
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert server.started
+        yield f"http://127.0.0.1:{port}"
+        server.should_exit = True
+        thread.join(30)
+
+
+@pytest.fixture
+def promtool(program: Callable[[str], str], url: str) -> Callable[..., str]:
+    def run(kind: str, *arguments: str, options: tuple[str, ...] = ()) -> str:
+        command = [program("promtool"), "query", kind, *options, url, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+JSON = ("--format=json",)
+
+
+def test_promtool_query_instant(promtool: Callable[..., str]) -> None:
+    options = (*JSON, f"--time={NOW}")
+    found = json.loads(promtool("instant", "sum by (code) (requests_total)", options=options))
+    assert found == [
+        {"metric": {"code": "200"}, "value": [NOW, "7800"]},
+        {"metric": {"code": "500"}, "value": [NOW, "19500"]},
+    ]
+
+
+def test_promtool_query_range(promtool: Callable[..., str]) -> None:
+    options = (*JSON, f"--start={NOW - 60}", f"--end={NOW}", "--step=20s")
+    found = json.loads(promtool("range", "temperature_celsius", options=options))
+    assert found[0]["values"] == [[NOW - ago, "20.5"] for ago in (60, 40, 20, 0)]
+
+
+def test_promtool_query_series(promtool: Callable[..., str]) -> None:
+    where = (f"--start={NOW - 600}", f"--end={NOW}", "--match=requests_total")
+    found = promtool("series", options=where)
+    assert found.count("requests_total") == 2
+    assert 'code="500"' in found
+
+
+def test_promtool_query_labels(promtool: Callable[..., str]) -> None:
+    where = (f"--start={NOW - 600}", f"--end={NOW}")
+    assert promtool("labels", "code", options=where).split() == ["200", "500"]
+
+
+def test_promtool_shows_our_errors(program: Callable[[str], str], url: str) -> None:
+    command = [program("promtool"), "query", "instant", url, "sum("]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert "bad_data" in done.stderr
+    assert "parse error" in done.stderr
