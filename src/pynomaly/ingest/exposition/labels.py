@@ -63,7 +63,7 @@ class _Block:
     def read(self) -> Series:
         block = self.block
         if block[:1] != b"{":
-            raise Fault("invalid metric name" if not self.name else "expected '{' or a value")
+            raise Fault(f"invalid metric name at {_shown(self.name.encode() + block)}")
         at = self._skip(1)
         while block[at : at + 1] != b"}":
             at = self._skip(self._item(at))

@@ -184,7 +184,7 @@ class _Parser:
             parse_series(raw, self.dialect)
         except Fault as fault:
             return fault
-        rest = line[len(raw) :].split()
+        rest = list(filter(None, _BLANKS.split(line[len(raw) :])))
         if not rest:
             return Fault("expected a float as value, found the end of the line")
         try:
@@ -200,6 +200,7 @@ class _Parser:
 
 _BLOCK_START = re.compile(rb"((?:" + METRIC + rb")?[ \t]*)(\{?)")
 _BLOCK = re.compile(BLOCK)
+_BLANKS = re.compile(rb"[ \t]+")
 
 
 def _series_of(line: bytes) -> bytes:
@@ -208,7 +209,7 @@ def _series_of(line: bytes) -> bytes:
     if found and found.group(2):
         block = _BLOCK.match(line, found.start(2))
         return line[: block.end()] if block else line
-    return line.split(None, 1)[0]
+    return _BLANKS.split(line, maxsplit=1)[0]
 
 
 def _float_label(text: str, name: str) -> None:
