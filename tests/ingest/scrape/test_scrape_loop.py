@@ -244,9 +244,12 @@ async def test_exposed_labels_win_when_they_are_honoured() -> None:
         exposer() as target,
         rig(job(target.address, "honor_labels: true")) as scraping,
     ):
-        target.answer = exposes('a{job="x",instance=""} 1\n')
+        target.answer = exposes('a{job="x"} 1\nb{instance=""} 1\n')
         await scraping.tick()
-        assert list(scraping.stored.rows()) == [f'a{{instance="{target.address}", job="x"}}']
+        assert list(scraping.stored.rows()) == [
+            f'a{{instance="{target.address}", job="x"}}',
+            'b{job="job"}',
+        ]
 
 
 async def test_exposed_timestamps_are_kept_and_their_series_never_end() -> None:

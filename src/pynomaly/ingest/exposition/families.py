@@ -157,7 +157,8 @@ class FamilyRules:
             left_out = self._family.name
         if self._kind == "info":
             return ()
-        return tuple(sorted(item for item in series.labels.items() if item[0] != left_out))
+        given = series.labels.items()
+        return tuple(sorted((n, value) for n, value in given if value and n != left_out))
 
     def _check_value(self, sample: Sample, suffix: str) -> None:
         value, index, name = sample.value, sample.row, sample.series.name

@@ -78,7 +78,7 @@ class _Block:
             raise Fault(f"unexpected {_shown(block[at + 1 :])} after '}}'")
         if not self.name:
             raise Fault("invalid metric name: there is none")
-        return Series(self.name, {n: v for n, v in self.labels.items() if v})
+        return Series(self.name, self.labels)
 
     def _skip(self, at: int) -> int:
         found = self.blank.match(self.block, at)

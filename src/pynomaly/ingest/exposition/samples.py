@@ -18,7 +18,10 @@ class ParseError(BadInput):
 
 
 class Series(NamedTuple):
-    """A series as it was exposed: ``labels`` without ``__name__``, without empty values."""
+    """A series as it was exposed: ``labels`` without ``__name__``.
+
+    Empty values are kept: one says that the target's label is not wanted (``honor_labels``).
+    """
 
     name: str
     labels: Mapping[str, str]

@@ -304,6 +304,10 @@ def _warnings(config: PrometheusConfig, jobs: list[ScrapeConfig]) -> Iterator[st
             yield f"{name} of job {job.job_name!r} is not supported; its targets are not scraped"
         if job.oauth2:
             yield f"oauth2 of job {job.job_name!r} is not supported; it is scraped without"
+        if job.tls_config.cert or job.tls_config.key.get_secret_value():
+            yield f"cert and key of job {job.job_name!r} must be files; they are not used"
+        if any(name.endswith("_ref") for name in job.tls_config.model_fields_set):
+            yield f"references to a secret store of job {job.job_name!r} are not supported"
         if job.proxy_from_environment or job.no_proxy or job.proxy_connect_header:
             yield f"of the proxy settings of job {job.job_name!r} only proxy_url is used"
         if job.scrape_native_histograms or job.convert_classic_histograms_to_nhcb:
