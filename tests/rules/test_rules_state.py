@@ -160,3 +160,10 @@ def test_a_spared_alert_that_is_found_again_resolves_as_usual() -> None:
     story = Story()
     story.alerts.restore({A: (FOUND, Seed(0, 100))}, now=400, grace=60)
     assert story.tell((400, False), (410, True), (420, False)) == ["firing", "firing", "inactive"]
+
+
+def test_what_was_pending_before_a_restart_is_spared_but_does_not_fire_unseen() -> None:
+    story = Story(Timing(hold=100))
+    story.alerts.restore({A: (FOUND, Seed(0, 90))}, now=400, grace=60)
+    assert story.tell((400, False), (450, False)) == ["pending", "pending"]
+    assert story.tell((455, True), (465, False)) == ["firing", "inactive"]

@@ -119,14 +119,13 @@ class AlertSet:
     ) -> None:
         """Take over the alerts of before a restart.
 
-        What fired is spared for ``grace`` seconds when it is not found at once: the series that
-        it is found by may not have been collected again yet.
+        What is not found at once is spared for ``grace`` seconds: the series that it is found by
+        may not have been collected again yet. It does not begin to fire unless it is found.
         """
         for labels, (finding, seed) in seeds.items():
             blank = _found(None, labels, finding, self.timing, now)
-            self.alerts[labels] = alert = restored(blank, seed, self.timing, now)
-            if alert.state is AlertState.FIRING:
-                self._spared[labels] = now + grace
+            self.alerts[labels] = restored(blank, seed, self.timing, now)
+            self._spared[labels] = now + grace
 
     def adopt(self, other: "AlertSet") -> None:
         """Take over the alerts of a rule that this one replaces."""
