@@ -205,7 +205,9 @@ def test_a_trusted_proxy_is_believed(connect: Connect) -> None:
 def test_loopback_need_not_be_trusted(connect: Connect) -> None:
     settings = LOGIN.model_copy(update={"trust_loopback": False})
     client = connect(settings)
-    assert client.get("/api/who").status_code == 401
+    answer = client.get("/api/who")
+    assert answer.status_code == 401
+    assert "(access.trust_loopback is false)" in answer.json()["error"]
     assert client.get("/api/who", headers=bearer(TOKEN)).status_code == 200
 
 

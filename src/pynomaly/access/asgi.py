@@ -22,7 +22,8 @@ class Require:
     def __init__(self, action: Action) -> None:
         self.action = action
 
-    def __call__(self, connection: HTTPConnection) -> Principal:
+    # Not a plain function: FastAPI would run that in a thread, once a request.
+    async def __call__(self, connection: HTTPConnection) -> Principal:
         """Answer with the principal, or refuse."""
         try:
             return authorize(connection.scope, self.action)
@@ -75,8 +76,11 @@ def authorize(scope: Scope, action: Action) -> Principal:
         DENIED.labels("permission").inc()
         admission.audit = PendingAudit(action, resource, denied=decision.reason)
         if decision.login_helps:
-            reason = f"{decision.reason} ({admission.client.reason})."
-            raise AccessDenied(reason, status=401, hint="Send a token or a password.")
+            client = admission.client
+            why = "access.trust_loopback is false" if client.local else client.reason
+            raise AccessDenied(
+                f"{decision.reason} ({why}).", status=401, hint="Send a token or a password."
+            )
         raise AccessDenied(f"{decision.reason}.")
     if action.is_write:
         admission.audit = PendingAudit(action, resource)
