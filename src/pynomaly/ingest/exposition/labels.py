@@ -16,6 +16,10 @@ _QUOTED = re.compile(QUOTED)
 _BLANKS = re.compile(rb"[ \t]*")
 _NO_BLANKS = re.compile(rb"")
 _METRIC = re.compile(METRIC)
+# The block as nearly everybody writes it, which both formats allow.
+_PAIR = rb'([a-zA-Z_][a-zA-Z0-9_]*)="([^"\\\n]*)"'
+_PAIRS = re.compile(_PAIR)
+_PLAIN_BLOCK = re.compile(rb"\{" + _PAIR + rb"(?:," + _PAIR + rb")*+\}")
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPED = {b"\\": b"\\", b'"': b'"', b"n": b"\n"}
 
@@ -46,7 +50,19 @@ def parse_series(raw: bytes, dialect: Dialect) -> Series:
         if not name:
             raise Fault("invalid metric name")
         return Series(name, {})
+    if name and _PLAIN_BLOCK.fullmatch(rest) and (labels := _plain_labels(rest)) is not None:
+        return Series(name, labels)
     return _Block(rest, name, dialect).read()
+
+
+def _plain_labels(block: bytes) -> dict[str, str] | None:
+    """The labels of a plain block; None when something is wrong with it."""
+    pairs = _PAIRS.findall(block)
+    try:
+        labels = {name.decode(): value.decode() for name, value in pairs}
+    except UnicodeDecodeError:
+        return None
+    return labels if len(labels) == len(pairs) and METRIC_NAME not in labels else None
 
 
 class _Block:
