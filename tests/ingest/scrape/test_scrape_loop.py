@@ -274,14 +274,6 @@ async def test_exposed_timestamps_are_ignored_when_they_are_not_honoured() -> No
         assert scraping.stored.times()[of(target.address, "a")] == round(at * 1000)
 
 
-async def test_a_timestamp_far_in_the_future_is_left_out() -> None:
-    async with exposer() as target, rig(job(target.address)) as scraping:
-        target.answer = exposes("a 1 1800000000000\nb 1\n")
-        await scraping.tick()
-        assert list(scraping.stored.rows()) == [of(target.address, "b")]
-        assert scraping.stored.report()["up"] == 1.0
-
-
 async def test_of_a_series_exposed_twice_the_first_sample_counts() -> None:
     async with exposer() as target, rig(job(target.address)) as scraping:
         target.answer = exposes('a{x="1",y="2"} 1\na{y="2",x="1"} 2\n')

@@ -92,7 +92,6 @@ class ScrapeLoop:
             job,
             target.labels,
             strict_openmetrics=settings.openmetrics == "specification",
-            max_future_ms=round(settings.max_future * 1000),
         )
         self._report = [target.labels.with_(**{METRIC_NAME: name}) for name in _REPORT]
         self._report_labels = {series_id(labels): labels for labels in self._report}
@@ -182,7 +181,6 @@ class ScrapeLoop:
             memory.seen = scraped.labels
         self._reported = True
         metrics.LEFT_OUT.labels("duplicate").inc(scraped.duplicates)
-        metrics.LEFT_OUT.labels("too_far_ahead").inc(scraped.too_far_ahead)
         return ""
 
     def _batch(

@@ -25,8 +25,8 @@ PARSING = Histogram(
 )
 LEFT_OUT = Counter(
     "pynomaly_scrape_left_out_samples",
-    "Samples of good scrapes that were not stored: a duplicate of a series and time, a timestamp "
-    "too far ahead, or refused by the store.",
+    "Samples of good scrapes that were not stored: a duplicate of a series and time, or "
+    "refused by the store, as too far ahead or older than the retention.",
     ["reason"],
     registry=REGISTRY,
 )

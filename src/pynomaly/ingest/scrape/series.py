@@ -4,6 +4,7 @@ The text of a series leads to its id at once, and a body with the same lines as 
 not even parsed (exposition.layout). Not thread-safe; one scrape of a target at a time.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from pynomaly.ingest.scrape.errors import ScrapeError
 from pynomaly.ingest.scrape.relabel import relabel
 from pynomaly.model.labels import METRIC_NAME, Labels, series_id
 from pynomaly.model.samples import IdArray, MetricMetadata, TimeArray, ValueArray
+
+log = logging.getLogger(__name__)
 
 _EXPORTED = "exported_"
 _SHOWN = 50  # characters of a name in a message, as Prometheus cuts them
@@ -41,7 +44,6 @@ class Scraped:
     scraped: int
     kept: int
     duplicates: int = 0
-    too_far_ahead: int = 0
     metadata: Sequence[MetricMetadata] = ()
     in_full: bool = False
 
@@ -56,18 +58,16 @@ class _Steady:
     labels: Mapping[int, Labels]
     scraped: int
     kept: int
+    duplicates: int
 
 
 class TargetSeries:
     """Reads the bodies of one target."""
 
-    def __init__(
-        self, job: ScrapeConfig, target: Labels, *, strict_openmetrics: bool, max_future_ms: int
-    ) -> None:
+    def __init__(self, job: ScrapeConfig, target: Labels, *, strict_openmetrics: bool) -> None:
         self._job = job
         self._target = dict(target.pairs)
         self._strict = strict_openmetrics
-        self._max_future_ms = max_future_ms
         self._known: dict[bytes, Series] = {}
         self._entries: dict[bytes, Entry] = {}
         self._metadata: set[MetricMetadata] = set()
@@ -89,6 +89,7 @@ class TargetSeries:
                 tracked=steady.labels,
                 scraped=steady.scraped,
                 kept=steady.kept,
+                duplicates=steady.duplicates,
             )
         return self._read_in_full(body, content_type, now_ms)
 
@@ -180,19 +181,18 @@ class TargetSeries:
         now_ms: int,
     ) -> Scraped:
         """Give each sample its id and time; of two of one series and time the first counts."""
-        latest = now_ms + self._max_future_ms
         samples: dict[tuple[int, int], int] = {}
         labels: dict[int, Labels] = {}
         tracked: dict[int, Labels] = {}
-        too_far = 0
         for row in rows:
             entry = entries[parsed.raw[row]]
             assert entry is not None  # rows are those that have one
             timestamp = parsed.timestamps[row] if self._job.honor_timestamps else None
-            if timestamp is not None and timestamp > latest:
-                too_far += 1
+            other = labels.setdefault(*entry)
+            if other != entry[1]:
+                extra = {"series": str(entry[1]), "other": str(other)}
+                log.warning("a series is left out: its hash is that of another", extra=extra)
                 continue
-            labels[entry[0]] = entry[1]
             if timestamp is None or self._job.track_timestamps_staleness:
                 tracked[entry[0]] = entry[1]
             samples.setdefault((entry[0], now_ms if timestamp is None else timestamp), row)
@@ -204,8 +204,7 @@ class TargetSeries:
             tracked=tracked,
             scraped=len(parsed),
             kept=len(rows),
-            duplicates=len(rows) - too_far - len(samples),
-            too_far_ahead=too_far,
+            duplicates=len(rows) - len(samples),
             metadata=self._news(parsed.metadata),
             in_full=True,
         )
@@ -235,6 +234,7 @@ class TargetSeries:
             labels=scraped.labels,
             scraped=scraped.scraped,
             kept=scraped.kept,
+            duplicates=scraped.duplicates,
         )
 
     @staticmethod
