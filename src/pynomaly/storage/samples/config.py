@@ -8,28 +8,45 @@ from pynomaly.model.document import Section
 class SampleSettings(Section):
     """How samples are stored, and for how long."""
 
-    retention_days: float = Field(default=90, gt=0)
-    """Samples older than this are refused, and removed by whole UTC days."""
-
-    retention_bytes: int = Field(default=0, ge=0)
-    """When the samples take more than this on disk the oldest days go; 0 is no limit. The
-    newest day always stays."""
-
-    future_seconds: float = Field(default=600, ge=0)
-    """A sample may be this far ahead of the clock; one further ahead is refused, since it would
-    hide the present from every query for the newest value."""
-
-    commit_interval: float = Field(default=0.2, ge=0, le=10)
-    """Seconds between commits under sustained load; an idle store commits at once."""
-
-    commit_burst: int = Field(default=25, ge=1)
-    """Commits that may follow each other at once before ``commit_interval`` holds."""
-
-    commit_samples: int = Field(default=1_000_000, ge=1_000)
-    """The most samples of one commit."""
-
-    max_pending_samples: int = Field(default=4_000_000, ge=1_000)
-    """Samples that may wait for their commit (24 bytes each); more are answered "busy"."""
-
-    label_cache: int = Field(default=200_000, ge=0)
-    """Label sets kept as objects; others are made from the index when asked for."""
+    retention_days: float = Field(
+        default=90,
+        gt=0,
+        description="Samples older than this are refused, and removed by whole days (UTC).",
+    )
+    retention_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="When samples take more than this on disk the oldest days go; 0 is no limit. "
+        "The newest day always stays.",
+    )
+    future_seconds: float = Field(
+        default=600,
+        ge=0,
+        description="How far ahead of the clock a sample may be. One further ahead is refused, "
+        "since a wrong clock would otherwise hide what is stored for years.",
+    )
+    commit_interval: float = Field(
+        default=0.2,
+        ge=0,
+        le=10,
+        description="Seconds between commits under sustained load; an idle store commits at once.",
+    )
+    commit_burst: int = Field(
+        default=25,
+        ge=1,
+        description="Commits that may follow each other at once before `commit_interval` holds.",
+    )
+    commit_samples: int = Field(
+        default=1_000_000, ge=1_000, description="The most samples of one commit."
+    )
+    max_pending_samples: int = Field(
+        default=4_000_000,
+        ge=1_000,
+        description="Samples that may wait for their commit (24 bytes each); more are answered "
+        '"busy".',
+    )
+    label_cache: int = Field(
+        default=200_000,
+        ge=0,
+        description="Label sets kept as objects; others are made from the index when asked for.",
+    )

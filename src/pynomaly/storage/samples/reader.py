@@ -1,6 +1,8 @@
 """Reading samples: which series, in which pieces, by which SQL."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +18,9 @@ from pynomaly.storage.samples.index import SeriesIndex
 from pynomaly.storage.samples.schema import DAY_MS, KEY
 
 Columns = tuple[IdArray, TimeArray, ValueArray]
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
 
 _DENSE_MS = 1_000
 """A series is taken to have at most a sample a second when a selection is small anyway."""
@@ -47,13 +52,19 @@ class Reader:
             return
         ids = self._index.ids(slots)
         ids.sort()
-        pieces = self._pieces(len(ids), start_ms, end_ms, chunk_samples)
-        for piece in np.array_split(ids, pieces):
+        count = self._pieces(len(ids), start_ms, end_ms, chunk_samples)
+        pieces = np.array_split(ids, count)
+
+        def read(piece: IdArray) -> SeriesSamples:
             condition, params = _condition(piece, selection.whole_metric)
             columns = self._read(condition, params, start_ms, end_ms, query_id)
-            samples = self._grouped(columns, piece)
-            if len(samples):
-                yield samples
+            return self._grouped(columns, piece)
+
+        if count == 1:
+            results: Iterator[SeriesSamples] = map(read, pieces)
+        else:
+            results = _ahead(read, pieces)
+        yield from (samples for samples in results if len(samples))
 
     def _pieces(self, series: int, start_ms: int, end_ms: int, chunk_samples: int) -> int:
         if series * ((end_ms - start_ms) // _DENSE_MS + 1) <= chunk_samples:
@@ -99,13 +110,14 @@ class Reader:
 
     def _grouped(self, columns: Columns, wanted: IdArray) -> SeriesSamples:
         ids, offsets, ts, values = _by_series(*columns)
-        known = np.isin(ids, wanted, assume_unique=True)
+        slots = self._index.find(ids)
+        # Others come with an id range; a series without a slot was removed meanwhile.
+        known = np.isin(ids, wanted, assume_unique=True) & (slots >= 0)
         if not known.all():
             keep = np.repeat(known, np.diff(offsets))
-            ids, ts, values = ids[known], ts[keep], values[keep]
+            slots, ts, values = slots[known], ts[keep], values[keep]
             offsets = np.append(0, np.cumsum(np.diff(offsets)[known]))
-        labels = self._index.labels(self._index.find(ids))
-        return SeriesSamples(labels, offsets, ts, values)
+        return SeriesSamples(self._index.labels(slots), offsets, ts, values)
 
     def mask(
         self, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
@@ -127,6 +139,16 @@ class Reader:
         """See ``SampleReader.series``."""
         slots = np.flatnonzero(self.mask(selections, start_ms, end_ms)).astype(np.int32)
         return sorted(self._index.labels(slots))
+
+
+def _ahead(read: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator[Result]:
+    """Read one piece ahead of the one that the caller works on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="select") as thread:
+        coming = thread.submit(read, pieces[0])
+        for piece in pieces[1:]:
+            ready, coming = coming, thread.submit(read, piece)
+            yield ready.result()
+        yield coming.result()
 
 
 def _condition(ids: IdArray, whole_metric: str | None) -> tuple[str, dict[str, object]]:

@@ -4,7 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,11 +22,15 @@ from pynomaly.storage.samples.config import SampleSettings
 from pynomaly.storage.samples.days import SeriesDays
 from pynomaly.storage.samples.index import SeriesIndex
 from pynomaly.storage.samples.reader import Reader
-from pynomaly.storage.samples.schema import AREA, MIGRATIONS
+from pynomaly.storage.samples.retention import Removed, Retention
+from pynomaly.storage.samples.schema import AREA, DAY_MS, MIGRATIONS
+from pynomaly.storage.samples.stats import StoreStats, TableSize, table_sizes
+from pynomaly.storage.samples.verify import TABLES
 from pynomaly.storage.samples.writer import CommitWriter
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
 OnCommit = Callable[[int, int], None]
 
 
@@ -114,12 +120,37 @@ class SampleStore:
             return {metric: [known[metric]]} if metric in known else {}
         return {name: [m] for name, m in sorted(known.copy().items())}
 
-    async def _in_thread(self, work: Callable[..., object], *args: object) -> object:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+    async def enforce_retention(self) -> Removed:
+        """Remove what the settings say is too old or too much; for the scheduler, say hourly.
+
+        Commits wait while it runs (it drops whole partitions, which takes milliseconds).
+        """
+        return await self._in_thread(self._retention.enforce)
+
+    def stats(self) -> StoreStats:
+        """Figures of the store. Asks the engine: call it from worker threads."""
+        sizes = table_sizes(self.engine)
+        samples = sizes.get("samples", TableSize())
+        ours = [sizes.get(name, TableSize()) for name in TABLES]
+        days = self._days.all()
+        return StoreStats(
+            series=len(self.index),
+            samples=samples.rows,
+            bytes=samples.bytes,
+            all_bytes=sum(size.bytes for size in ours),
+            parts=samples.parts,
+            days=len(days),
+            pending_samples=self._commit.pending if self._commit else 0,
+            last_commit_seconds=self._commit.last_seconds if self._commit else 0.0,
+            newest_ms=self._writer.newest_ms,
+            oldest_day_ms=days[0] * DAY_MS if days else 0,
+        )
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _write(self, batches: Sequence[SampleBatch]) -> Sequence[Outcome]:
-        loop = asyncio.get_running_loop()
-        outcomes = await loop.run_in_executor(self._thread, self._writer.write, batches)
+        outcomes = await self._in_thread(partial(self._writer.write, batches))
         stored = sum(o.stored for o in outcomes if isinstance(o, Appended))
         if stored and self._on_commit is not None:
             self._on_commit(stored, self._writer.newest_ms)
@@ -138,7 +169,9 @@ class SampleStore:
         metrics.SERIES.set(len(self.index))
         self._days = SeriesDays(self.engine, self.index)
         self._reader = Reader(self.engine, self.index, self._days)
-        self._writer = CommitWriter(self.engine, self.index, self._days, self._clock, self.settings)
+        parts = (self.engine, self.index, self._days, self._clock, self.settings)
+        self._writer = CommitWriter(*parts)
+        self._retention = Retention(*parts)
         self._writer.newest_ms = self._newest()
         rows = self.engine.query("SELECT metric, type, help, unit FROM metric_metadata FINAL")
         self._writer.metadata = {
@@ -152,6 +185,6 @@ class SampleStore:
             return 0
         found = self.engine.query(
             "SELECT max(ts) AS newest FROM samples WHERE ts >= {from:Int64}",
-            {"from": days[-1] * 86_400_000},
+            {"from": days[-1] * DAY_MS},
         )
         return int(found["newest"][0].as_py())
