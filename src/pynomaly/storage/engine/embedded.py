@@ -20,6 +20,7 @@ from pynomaly.storage.engine.errors import translate
 from pynomaly.storage.engine.lock import FolderLock
 from pynomaly.storage.engine.params import quoted, render_params, render_settings
 from pynomaly.storage.engine.process import connection_url, load_chdb
+from pynomaly.storage.engine.spool import Spool
 
 _CANCEL_INTERVAL = 0.05
 _STREAM_BLOCK_ROWS = 262_144
@@ -44,6 +45,14 @@ class _Slot:
     lock: threading.Lock = field(default_factory=threading.Lock)
     stream: Any = None
     stream_tag: str = ""
+    spool: Spool | None = None
+
+    def close(self) -> None:
+        """End what is open and disconnect; the caller holds the lock."""
+        _end_stream_locked(self)
+        self.connection.close()
+        if self.spool is not None:
+            self.spool.close()
 
 
 class _Pool:
@@ -128,10 +137,11 @@ class EmbeddedEngine:
         query_id: str = "",
     ) -> pa.Table:
         """Run a SELECT and return all of it. Strings are ``string``, times ``timestamp``."""
+        bound = render_params(params)
         with self._statement(self._readers, query_id) as (slot, statement):
             text = _with_settings(sql, settings, statement)
             with slot.lock, _translated():
-                return _table(_query(slot, text, render_params(params)))
+                return _table(_query(slot, text, bound))
 
     def stream(
         self,
@@ -142,11 +152,12 @@ class EmbeddedEngine:
         query_id: str = "",
     ) -> Iterator[pa.RecordBatch]:
         """Run a SELECT and return it in pieces; closing the iterator cancels the query."""
+        bound = render_params(params)
         settings = {"max_block_size": _STREAM_BLOCK_ROWS, **(settings or {})}
         with self._statement(self._readers, query_id) as (slot, statement):
             text = _with_settings(sql, settings, statement)
             with slot.lock, _translated():
-                slot.stream = slot.connection.send_query(text, "ArrowStream", render_params(params))
+                slot.stream = slot.connection.send_query(text, "ArrowStream", bound)
                 slot.stream_tag = statement.tag
             try:
                 while (batches := self._fetch(slot, statement)) is not None:
@@ -172,32 +183,33 @@ class EmbeddedEngine:
         """
         if not rows.num_rows:
             return
-        body = _ipc(rows)
         columns = ", ".join(f"`{name}`" for name in rows.column_names)
         settings = {"insert_deduplication_token": token} if token else {}
-        with self._statement(self._writers, "") as (slot, statement):
-            settings["log_comment"] = statement.tag
-            clause = render_settings(settings)
-            with slot.lock, _translated():
-                inserter = slot.connection.send_insert(
-                    f"INSERT INTO {table} ({columns}) SETTINGS {clause}", "ArrowStream"
+        with self._statement(self._writers, "") as (slot, statement), slot.lock, _translated():
+            clause = render_settings({**settings, "log_comment": statement.tag})
+            # Not chdb's send_insert: version 26.9 reports success when the disk is full.
+            spool = slot.spool = slot.spool or Spool(self._lock.folder)
+            try:
+                spool.fill(rows)
+                slot.connection.query(
+                    f"INSERT INTO {table} ({columns}) FROM INFILE {quoted(spool.path)}"
+                    f" SETTINGS {clause} FORMAT ArrowStream",
+                    "Null",
                 )
-                try:
-                    inserter.append(body)
-                    inserter.finish()
-                finally:
-                    inserter.close()
+            finally:
+                spool.empty()
 
     def execute(
         self, sql: str, params: Params | None = None, *, settings: Settings | None = None
     ) -> None:
         """Run a statement that returns nothing (DDL, INSERT … SELECT, OPTIMIZE)."""
+        bound = render_params(params)
         with self._statement(self._writers, "") as (slot, statement), slot.lock, _translated():
             session: dict[str, str | int | float] = {"log_comment": statement.tag}
             session.update(settings or {})
             slot.connection.query(f"SET {render_settings(session)}", "Null")
             try:
-                slot.connection.query(sql, "Null", params=render_params(params))
+                slot.connection.query(sql, "Null", params=bound)
             finally:
                 defaults = ", ".join(f"{name} = DEFAULT" for name in session)
                 slot.connection.query(f"SET {defaults}", "Null")
@@ -235,8 +247,7 @@ class EmbeddedEngine:
             # the engine has been cancelled and lets the lock go.
             if slot.lock.acquire(timeout=self.settings.close_timeout):
                 try:
-                    _end_stream_locked(slot)
-                    slot.connection.close()
+                    slot.close()
                 finally:
                     slot.lock.release()
 
@@ -345,11 +356,3 @@ def _buffer(result: Any) -> pa.Buffer:
 
 def _table(result: Any) -> pa.Table:
     return pa.ipc.open_stream(_buffer(result)).read_all()
-
-
-def _ipc(rows: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as writer:
-        writer.write_table(rows)
-    body: bytes = sink.getvalue().to_pybytes()
-    return body

@@ -26,7 +26,7 @@ _CANCELLED_CODES = frozenset({394, 734, 236})
 # Errors of the file system come under several codes; the system's own words tell.
 _FULL_WORDS = ("No space left on device", "Disk quota exceeded", "errno: 28", "errno: 122")
 
-_CODE = re.compile(r"Code: (\d+)\. DB::\w*Exception: ")
+_CODE = re.compile(r"(?:Code: (\d+)\. DB::\w*Exception: )+")
 _KIND = re.compile(r" \([A-Z_0-9]+\)$")
 
 
