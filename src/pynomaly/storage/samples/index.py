@@ -122,6 +122,8 @@ class SeriesIndex:
 
     def remove(self, slots: SlotArray) -> None:
         """Forget series; their slots are not given out again."""
+        if not len(slots):
+            return
         with self._lock:
             gone = np.zeros(self.slots_used, dtype=np.bool_)
             gone[slots] = True

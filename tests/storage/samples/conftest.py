@@ -1,0 +1,46 @@
+"""A sample store on an engine of its own, on a clock that stands still."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from samples_help import NOW_MS, SETTINGS, Reopen
+
+from pynomaly.model.clock import FakeClock
+from pynomaly.storage.engine.config import EngineSettings
+from pynomaly.storage.engine.embedded import EmbeddedEngine
+from pynomaly.storage.samples.config import SampleSettings
+from pynomaly.storage.samples.store import SampleStore
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(NOW_MS / 1000)
+
+
+@pytest.fixture
+async def reopen(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Reopen]:
+    """Open the store of this test; called again, close it and open it anew."""
+    opened: list[tuple[EmbeddedEngine, SampleStore]] = []
+
+    async def close() -> None:
+        for engine, store in opened:
+            await store.close()
+            engine.close()
+        opened.clear()
+
+    async def open_(settings: SampleSettings = SETTINGS, **more: object) -> SampleStore:
+        await close()
+        engine = EmbeddedEngine(tmp_path / "data", EngineSettings(query_connections=2))
+        store = SampleStore(engine, clock, settings, **more)  # type: ignore[arg-type] # on_commit
+        opened.append((engine, store))
+        await store.start()
+        return store
+
+    yield open_
+    await close()
+
+
+@pytest.fixture
+async def store(reopen: Reopen) -> SampleStore:
+    return await reopen()
