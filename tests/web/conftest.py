@@ -5,16 +5,24 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from web_stage import METADATA, Stage, World, host
 
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium; no longer than a module, for its loop is in the way of asynchronous tests."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    program = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    )
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield launched
@@ -46,10 +54,13 @@ def page(browser: Browser) -> Iterator[Page]:
     opened.on("pageerror", lambda error: faults.append(str(error)))
     opened.on(
         "console",
-        lambda message: faults.append(message.text)
-        if message.type == "error" and "WebSocket" not in message.text
-        and "ERR_CONNECTION_REFUSED" not in message.text
-        else None,
+        lambda message: (
+            faults.append(message.text)
+            if message.type == "error"
+            and "WebSocket" not in message.text
+            and "ERR_CONNECTION_REFUSED" not in message.text
+            else None
+        ),
     )
     yield opened
     context.close()

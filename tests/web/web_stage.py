@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -57,7 +58,10 @@ class World:
 class Stage:
     """The pages on a port, in a thread with a loop of its own; can be stopped and started."""
 
-    def __init__(self, world: World, settings: WebSettings | None = None) -> None:
+    def __init__(
+        self, world: World, settings: WebSettings | None = None, *, runbooks: Path | None = None
+    ) -> None:
+        self.runbooks = runbooks
         self.world = world
         self.settings = settings or WebSettings(tick_seconds=0.2, idle_tick_seconds=1.0)
         self.port = _free_port()
@@ -91,6 +95,7 @@ class Stage:
                 version="0.0.0",
                 api_url="http://127.0.0.1:8090",
                 settings=self.settings,
+                runbooks=self.runbooks,
             )
             gate = Gate(AccessSettings(), ports=[self.port])
             app = AccessMiddleware(create_app(deps), gate, None)

@@ -12,10 +12,10 @@ _PLACEHOLDER = re.compile(r"\{\{\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")
 
 
 def top_rows(values: NDArray[np.float64], limit: int) -> list[int]:
-    """The rows with the greatest mean of their finite values, in their original order.
+    """The rows with the greatest mean of their finite values, the greatest first.
 
-    ``values`` is ``[series, steps]`` with NaN where there is nothing. All rows when there are at
-    most ``limit``.
+    ``values`` is ``[series, steps]`` with NaN where there is nothing. All rows in
+    their own order when there are at most ``limit``.
     """
     count = len(values)
     if count <= limit:
@@ -24,7 +24,7 @@ def top_rows(values: NDArray[np.float64], limit: int) -> list[int]:
     sums = np.where(finite, values, 0.0).sum(axis=1)
     seen = finite.sum(axis=1)
     means = np.where(seen > 0, sums / np.maximum(seen, 1), -np.inf)
-    return sorted(int(i) for i in np.argsort(-means, kind="stable")[:limit])
+    return [int(i) for i in np.argsort(-means, kind="stable")[:limit]]
 
 
 def legend_names(labels: Sequence[Labels], template: str = "", fallback: str = "") -> list[str]:

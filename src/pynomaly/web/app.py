@@ -20,7 +20,7 @@ from pynomaly.web.lookup import LIMIT, Lookup
 from pynomaly.web.pages import Pages
 from pynomaly.web.panels import PanelSpec, encode
 from pynomaly.web.snapshots import Snapshots, health_json
-from pynomaly.web.socket import LiveSocket
+from pynomaly.web.socket import LiveSocket, explain_fault
 
 # Plotly sets styles from scripts; scripts themselves come from here only.
 _SECURITY = {
@@ -109,8 +109,7 @@ def _add_headers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def refuse(_: Request, error: RequestValidationError) -> Response:
         faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
+            explain_fault(fault["loc"][1:], fault["msg"]) for fault in error.errors()
         )
         return JsonResponse({"error": faults}, status_code=400)
 
@@ -122,7 +121,13 @@ def _add_headers(app: FastAPI) -> None:
 def _add_pages(app: FastAPI, deps: WebDeps, assets: Assets) -> None:
     pages = Pages(deps, assets)
     for page in pages.all():
-        app.add_api_route(page.path, page.respond, methods=["GET"], name=page.name, dependencies=_PAGES_READ)
+        app.add_api_route(
+            page.path, page.respond, methods=["GET"], name=page.name, dependencies=_PAGES_READ
+        )
+
+    @app.get("/runbooks/{name}", dependencies=_PAGES_READ)
+    async def runbook(name: str) -> Response:
+        return await pages.runbook(name)
 
     @app.get(f"{assets.root}/{{name:path}}", dependencies=_PAGES_READ)
     async def own(name: str, request: Request) -> Response:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from pynomaly.model.alert import Alert
@@ -102,6 +103,7 @@ class WebDeps:
 
     The pages listen to the bus topics ``samples`` (published after each commit) and ``alerts``
     (published when an alert changed); the contents of the messages do not matter.
+    ``runbooks`` is a folder of Markdown files named by alert; without it they have no pages.
     """
 
     querier: Querier
@@ -114,4 +116,5 @@ class WebDeps:
     stats: Callable[[], Awaitable[Stats]]
     version: str
     api_url: str
+    runbooks: Path | None = None
     settings: WebSettings = field(default_factory=WebSettings)

@@ -185,9 +185,7 @@ def _rows(result: QueryResult) -> list[tuple[Labels, NDArray[np.float64]]]:
     return []
 
 
-def _collect(
-    spec: PanelSpec, results: Sequence[QueryResult | PynomalyError], steps: int
-) -> _Grid:
+def _collect(spec: PanelSpec, results: Sequence[QueryResult | PynomalyError], steps: int) -> _Grid:
     grid = _Grid()
     for query, result in enumerate(results):
         if isinstance(result, PynomalyError):
@@ -257,7 +255,9 @@ def _graph_message(
         "warnings": grid.warnings,
         "errors": grid.errors,
     }
-    state = GraphState(shown, len(grid.rows) - len(kept), end, not grid.errors and edges is not None)
+    state = GraphState(
+        shown, len(grid.rows) - len(kept), end, not grid.errors and edges is not None
+    )
     return message, state
 
 

@@ -158,7 +158,9 @@ class LiveViews:
             await self._clock.sleep_until(began + max(self._tick_seconds, 2 * took))
 
     async def _news_or_idle(self) -> None:
-        idle = asyncio.ensure_future(self._clock.sleep_until(self._clock.now() + self._idle_seconds))
+        idle = asyncio.ensure_future(
+            self._clock.sleep_until(self._clock.now() + self._idle_seconds)
+        )
         news = asyncio.ensure_future(self._news.wait())
         try:
             await asyncio.wait({idle, news}, return_when=asyncio.FIRST_COMPLETED)

@@ -8,8 +8,12 @@ _DISK = (
     'max by (instance, mountpoint) (1 - node_filesystem_avail_bytes{fstype!~"tmpfs|overlay|'
     'squashfs|ramfs"} / node_filesystem_size_bytes)'
 )
-_RECEIVED = 'sum by (instance) (rate(node_network_receive_bytes_total{device!="lo"}[$__rate_interval]))'
-_SENT = 'sum by (instance) (rate(node_network_transmit_bytes_total{device!="lo"}[$__rate_interval]))'
+_RECEIVED = (
+    'sum by (instance) (rate(node_network_receive_bytes_total{device!="lo"}[$__rate_interval]))'
+)
+_SENT = (
+    'sum by (instance) (rate(node_network_transmit_bytes_total{device!="lo"}[$__rate_interval]))'
+)
 _READ = "sum by (instance) (rate(node_disk_read_bytes_total[$__rate_interval]))"
 _WRITTEN = "sum by (instance) (rate(node_disk_written_bytes_total[$__rate_interval]))"
 
@@ -28,8 +32,14 @@ HOST_TILES: list[Panel] = [
     _tile("t-cpu", "CPU busy", f"max({_CPU})", "ratio", warn=0.85, crit=0.95),
     _tile("t-memory", "Memory used", f"max({_MEMORY})", "ratio", warn=0.85, crit=0.95),
     _tile("t-disk", "Fullest disk", f"max({_DISK})", "ratio", warn=0.85, crit=0.95),
-    _tile("t-load", "Load per CPU", "max(node_load1 / on (instance) count by (instance) "
-          '(node_cpu_seconds_total{mode="idle"}))', "", warn=1.5, crit=4),
+    _tile(
+        "t-load",
+        "Load per CPU",
+        'max(node_load1 / on (instance) count by (instance) (node_cpu_seconds_total{mode="idle"}))',
+        "",
+        warn=1.5,
+        crit=4,
+    ),
 ]
 
 CHARTS: list[Panel] = [
@@ -83,5 +93,9 @@ CHARTS: list[Panel] = [
 ANOMALIES: Panel = {
     "id": "anomalies",
     "kind": "table",
-    "queries": [_query("topk(6, anomaly_score >= 3)")],
+    "queries": [
+        _query("topk(6, anomaly_score >= 0.8)"),
+        _query("count(anomaly_score)"),
+        _query("count(anomaly_score >= 0.8)"),
+    ],
 }

@@ -1,5 +1,7 @@
 """The pages: each a template with what it needs to begin."""
 
+import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +36,8 @@ _PAGES = (
     ("targets", "/targets", "Targets", "Who answers?"),
 )
 
+_RUNBOOK_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
 
 class Pages:
     """Renders the pages."""
@@ -54,22 +58,38 @@ class Pages:
         """Every page that exists; the bar at the left shows just these."""
         return [Page(*row, self._responder(row[0], row[3])) for row in _PAGES]
 
+    async def runbook(self, name: str) -> Response:
+        """What to do about an alert, as its runbook says; 404 when there is none."""
+        text = await asyncio.to_thread(self._read_runbook, name)
+        if text is None:
+            return HTMLResponse(await self._render("runbook", name, text="No such runbook."), 404)
+        return HTMLResponse(await self._render("runbook", name, text=text))
+
+    def _read_runbook(self, name: str) -> str | None:
+        folder = self._deps.runbooks
+        if folder is None or not _RUNBOOK_NAME.fullmatch(name):
+            return None
+        path = folder / f"{name}.md"
+        return path.read_text("utf-8") if path.is_file() else None
+
     def _responder(self, name: str, question: str) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
-            return HTMLResponse(
-                self._templates.get_template(f"{name}.html").render(
-                    name=name,
-                    question=question,
-                    pages=_PAGES,
-                    root=self._assets.root,
-                    plotly=self._assets.plotly,
-                    version=self._deps.version,
-                    api_url=self._deps.api_url,
-                    boot=_in_script(await self._boot(name)),
-                )
-            )
+            return HTMLResponse(await self._render(name, question))
 
         return respond
+
+    async def _render(self, name: str, question: str, **more: str) -> str:
+        return self._templates.get_template(f"{name}.html").render(
+            name=name,
+            question=question,
+            pages=_PAGES,
+            root=self._assets.root,
+            plotly=self._assets.plotly,
+            version=self._deps.version,
+            api_url=self._deps.api_url,
+            boot=_in_script(await self._boot(name)),
+            **more,
+        )
 
     async def _boot(self, name: str) -> dict[str, Any]:
         """What a page shows before its connection is open."""
@@ -80,6 +100,7 @@ class Pages:
             "version": self._deps.version,
             "api": self._deps.api_url,
             "pages": [{"name": n, "path": p, "label": t} for n, p, t, _ in _PAGES],
+            "runbooks": self._deps.runbooks is not None,
             "alerts": await self._snapshots.take("alerts"),
         }
         if name in ("overview", "targets"):

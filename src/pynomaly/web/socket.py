@@ -8,6 +8,7 @@ server sends is ``{topic, seq, at, data}``. Within a topic ``seq`` counts up by 
 import asyncio
 import collections
 import logging
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import WebSocket, WebSocketDisconnect
@@ -74,9 +75,7 @@ class LiveSocket:
 class _Viewer:
     """One page: what it watches, and its way out."""
 
-    def __init__(
-        self, server: LiveSocket, socket: WebSocket, subscription: Subscription
-    ) -> None:
+    def __init__(self, server: LiveSocket, socket: WebSocket, subscription: Subscription) -> None:
         self._server = server
         self._socket = socket
         self._subscription = subscription
@@ -180,9 +179,11 @@ def _wire(message: Message) -> dict[str, Any]:
 
 def explain(error: ValidationError) -> str:
     """What was wrong with a request, in one line."""
-    faults = (
-        f"{'.'.join(map(str, fault['loc'])) or 'request'}: "
-        f"{fault['msg'].removeprefix('Value error, ')}"
-        for fault in error.errors()
-    )
-    return "; ".join(faults)
+    return "; ".join(explain_fault(fault["loc"], fault["msg"]) for fault in error.errors())
+
+
+def explain_fault(where: Sequence[str | int], message: str) -> str:
+    """One fault: its place, if it has one, and what is wrong."""
+    place = ".".join(map(str, where))
+    text = message.removeprefix("Value error, ")
+    return f"{place}: {text}" if place else text

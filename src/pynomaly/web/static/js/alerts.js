@@ -25,15 +25,23 @@ function row(alert) {
   ];
 }
 
+/** Where a runbook can be read: elsewhere, or one of ours by its file. */
+function runbookLink(url = "") {
+  if (/^https?:\/\//.test(url)) return url;
+  const own = boot.runbooks && /(?:^|\/)runbooks\/([\w-]+)\.md$/.exec(url);
+  return own ? `/runbooks/${own[1]}` : "";
+}
+
 function detail(alert) {
   const { summary, description, runbook_url: runbook, ...others } = alert.annotations;
   const term = (name, ...value) => [h("dt", {}, name), h("dd", {}, ...value)];
   const links = [
     alert.expr ? h("a.button", { href: address("/explore", { q: alert.expr }) }, icon("i-explore"), "Explore its expression") : null,
-    runbook && /^https?:/.test(runbook) ? h("a.button", { href: runbook, rel: "noreferrer" }, "Runbook") : null,
+    runbookLink(runbook) ? h("a.button", { href: runbookLink(runbook), rel: "noreferrer" }, "Runbook") : null,
   ].filter(Boolean);
   return h("div.detail", {}, h("dl", {},
     description ? term("What it means", description) : summary ? term("Summary", summary) : [],
+    runbook && !runbookLink(runbook) ? term("Runbook", runbook) : [],
     Object.entries(others).flatMap(([name, value]) => term(name, value)),
     Object.entries(alert.labels).flatMap(([name, value]) => term(name, value)),
     term("Value", exact(alert.value)),

@@ -1,12 +1,12 @@
 // A chart: a figure made by the server, drawn by Plotly, continued by deltas, with its own
 // legend, crosshair, zoom, table and text.
 
-import { $, h, icon, setText, toast } from "./dom.js";
-import { absolute, exact, format, ticks, timeInRange, timeOfDay, span, withZone } from "./format.js";
+import { h, icon, setText } from "./dom.js";
+import { absolute, exact, format, ticks, timeInRange, timeOfDay, withZone } from "./format.js";
 import { hidePanel, resync, showPanel } from "./live.js";
-import { plotly } from "./plotly.js";
+import { inTurn, plotly } from "./plotly.js";
 import { address, bounds, emit, moving, on, setRange, state } from "./state.js";
-import { zoomOut } from "./frame.js";
+import { rangeText, zoomOut } from "./frame.js";
 
 const MARGIN = { l: 58, r: 12, t: 6, b: 22 };
 const ROWS_OF_TABLE = 120;
@@ -242,14 +242,13 @@ export class Chart {
     this.over.classList.add("none");
     if (this.errors?.length) this.over.append(h("strong", {}, "Not drawn"), h("span", {}, "The query failed."));
     else if (!this.grid) this.over.className = "over";
-    else this.over.append(h("strong", {}, "No data"), h("span", {}, this.#why()));
+    else this.over.append(h("strong", {}, "No data"), ...this.#why().map((text) => h("span", {}, text)));
     if (this.canvas.data) this.canvas.replaceChildren();
     delete this.canvas.data;
   }
 
   #why() {
-    const length = span((bounds()[1] - bounds()[0]) / 1000);
-    return `No series matched in ${moving() ? `the last ${length}` : "this range"}. ${moving() ? "A longer range may show when it ended." : ""}`;
+    return moving() ? [`No series in the ${rangeText().toLowerCase()}.`, "A longer range may show when it ended."] : ["No series in this time range."];
   }
 
   #span() {
@@ -262,19 +261,19 @@ export class Chart {
     this.dirty = true;
     if (this.scheduled || !this.visible || !this.traces.length || this.canvas.offsetParent === null) return;
     this.scheduled = true;
-    requestAnimationFrame(async () => {
-      try {
-        const Plotly = await plotly();
-        this.scheduled = false;
-        if (this.over.classList.contains("none")) return;
-        this.dirty = false;
-        await Plotly.react(this.canvas, this.#data(), this.#layout(), { staticPlot: true, displayModeBar: false, responsive: false });
-        this.#drawn();
-      } catch (error) {
-        this.scheduled = false;
-        this.over.replaceChildren(h("strong", {}, "Not drawn"), h("span", {}, error.message));
-      }
+    inTurn((Plotly) => this.#draw(Plotly));
+    plotly().catch((error) => {
+      this.over.className = "over none";
+      this.over.replaceChildren(h("strong", {}, "Not drawn"), h("span", {}, error.message));
     });
+  }
+
+  async #draw(Plotly) {
+    this.scheduled = false;
+    if (this.over.classList.contains("none") || !this.traces.length || !this.element.isConnected) return;
+    this.dirty = false;
+    await Plotly.react(this.canvas, this.#data(), this.#layout(), { staticPlot: true, displayModeBar: false, responsive: false });
+    this.#drawn();
   }
 
   #drawn() {
@@ -319,13 +318,22 @@ export class Chart {
     };
   }
 
-  /** Labels of thresholds and events; one near the right end is written to its left. */
+  /** Labels of thresholds and events; events too close for a label each share one. */
   #notes(from, to, font) {
-    return (this.layout.annotations ?? []).filter((note) => note.xref === "paper" || (note.x >= from && note.x <= to)).map((note) => {
-      if (note.xref === "paper") return { ...note, font };
-      const late = (note.x - from) / (to - from) > 0.6;
-      return { ...note, x: toLocal(note.x), xanchor: late ? "right" : "left", font };
+    const all = this.layout.annotations ?? [];
+    const events = all.filter((note) => note.xref !== "paper" && note.x >= from && note.x <= to).sort((a, b) => a.x - b.x);
+    const groups = [];
+    for (const note of events) {
+      const group = groups.at(-1);
+      if (group && this.#x(note.x) - this.#x(group[0].x) < 96) group.push(note);
+      else groups.push([note]);
+    }
+    const labels = groups.map((group) => {
+      const late = (group[0].x - from) / (to - from) > 0.6;
+      const text = group.length > 1 ? `${group[0].text} +${group.length - 1}` : group[0].text;
+      return { ...group[0], text, x: toLocal(group[0].x), xanchor: late ? "right" : "left", font };
     });
+    return [...all.filter((note) => note.xref === "paper").map((note) => ({ ...note, font })), ...labels];
   }
 
   #shape(shape) {

@@ -101,7 +101,7 @@ function run() {
   document.title = `${active[0]?.editor.value.slice(0, 60) || "Explore"} · Pynomaly`;
   for (const row of rows) clearError(row);
   if (!active.length) return empty();
-  answer("info", view === "graph" ? "Asking" : "Asking");
+  answer("plain", "Asking …");
   return view === "graph" ? graph(active) : table(active);
 }
 
@@ -170,16 +170,16 @@ function told(data) {
   if (!data.stats) return void (failed && answer("critical", "The query failed"));
   const series = data.stats.series.reduce((a, b) => a + b, 0);
   const seconds = format(data.stats.seconds, "s");
-  setText(stats, `${series.toLocaleString()} series, ${data.stats.points.toLocaleString()} ${data.kind === "table" ? "values" : "points"} in ${seconds}${data.grid ? `, step ${format(data.grid.step / 1000, "s")}` : ""}`);
+  setText(stats, `${series.toLocaleString()} series, ${data.stats.points.toLocaleString()} ${data.kind === "table" ? (data.stats.shown < series ? `values, the first ${data.stats.shown} shown,` : "values") : "points"} in ${seconds}${data.grid ? `, step ${format(data.grid.step / 1000, "s")}` : ""}`);
   if (failed) answer("critical", failed === active.length ? "The query failed" : `${failed} of ${active.length} queries failed`);
-  else if (series) answer("info", `${series.toLocaleString()} series`);
+  else if (series) answer("plain", `${series.toLocaleString()} series`);
   else answer("unknown", "No data");
 }
 
 function empty() {
   hidePanel("explore");
   hidePanel("table");
-  answer("unknown", "Ask them");
+  answer("plain", "Ask them");
   setText(stats, "");
   chart = null;
   tablePlace = null;

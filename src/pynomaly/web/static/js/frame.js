@@ -27,13 +27,13 @@ const KEYS = {
   "In the editor": [["Ctrl + Space", "Complete"], ["Tab / Enter", "Take the completion"], ["Ctrl + Enter", "Run"]],
 };
 
-/** The answer to the page's question: status by shape, colour and word. */
+/** The answer to the page's question: status by shape, colour and word; `plain` is just a fact. */
 export function answer(kind, text) {
   const place = $("#answer");
   if (place.dataset.text === kind + text) return;
   place.dataset.text = kind + text;
   place.className = kind;
-  place.replaceChildren(icon(`s-${kind}`, "shape"), text);
+  place.replaceChildren(kind === "plain" ? "" : icon(`s-${kind}`, "shape"), text);
   place.title = text;
 }
 

@@ -8,9 +8,10 @@ import { showPanel, watch } from "./live.js";
 import { plotly } from "./plotly.js";
 import { address, on } from "./state.js";
 
-const SHOWN = 6;
+const ALERTS_SHOWN = 5;
+const TARGETS_SHOWN = 3;
 const SPARK_SECONDS = 1800;
-const now = { alerts: boot.alerts, targets: boot.targets, overview: boot.overview, anomalies: null };
+const now = { alerts: boot.alerts, targets: boot.targets, overview: boot.overview, anomalies: null, judged: null, measured: null };
 
 startFrame();
 
@@ -71,9 +72,12 @@ function hostTile(panel) {
       figure.edge = data.edge;
     } else return;
     const value = figure.edge?.y[0] ?? null;
+    if (value !== null) now.measured = true;
+    else now.measured ??= false;
     show(it, value, panel.unit, { ...panel, none: data.errors?.length ? "failed" : "no data" });
     it.element.title = data.errors?.[0]?.message ?? "";
     spark(it, [...figure.y, value]);
+    drawTrouble();
     performance.mark("pynomaly:tile", { detail: { id: panel.id, value } });
   });
   return it.element;
@@ -130,21 +134,25 @@ const componentRow = (part) => h("div.row", {},
 function drawTrouble() {
   const firing = now.alerts.alerts.filter((a) => a.state === "firing" && !a.quiet);
   const numberFiring = now.alerts.firing;
-  const down = now.targets.targets.filter((t) => t.health === "down");
+  const alerted = new Set(firing.map((a) => a.labels.instance));
+  const down = now.targets.targets.filter((t) => t.health === "down" && !alerted.has(t.instance));
   const parts_ = now.overview.troubled.filter((part) => part.status !== "unknown");
-  const rows = [...parts_.map(componentRow), ...firing.slice(0, SHOWN).map(alertRow), ...down.slice(0, SHOWN).map(targetRow)];
-  const more = Math.max(0, numberFiring - SHOWN);
-  if (more) rows.push(h("a.row", { href: address("/alerts"), "data-row": true }, `${more} more alerts`));
-  if (now.targets.down > SHOWN) rows.push(h("a.row", { href: address("/targets"), "data-row": true }, `${now.targets.down - SHOWN} more targets`));
-  const critical = firing.some((a) => ["critical", "high", "page"].includes(a.severity)) || parts_.some((p) => p.status === "down") || down.length > 0;
+  const rows = [...parts_.map(componentRow), ...firing.slice(0, ALERTS_SHOWN).map(alertRow), ...down.slice(0, TARGETS_SHOWN).map(targetRow)];
+  const more = [
+    numberFiring > ALERTS_SHOWN && h("a", { href: address("/alerts") }, `${numberFiring - ALERTS_SHOWN} more alerts`),
+    down.length > TARGETS_SHOWN && h("a", { href: address("/targets") }, `${down.length - TARGETS_SHOWN} more targets`),
+  ].filter(Boolean);
+  if (more.length) rows.push(h("div.row", {}, more));
+  const critical = firing.some((a) => ["critical", "high", "page"].includes(a.severity)) || parts_.some((p) => p.status === "down") || now.targets.down > 0;
   const wrong = [
     numberFiring && `${numberFiring} ${numberFiring === 1 ? "alert fires" : "alerts fire"}`,
     now.targets.down && `${now.targets.down} of ${now.targets.total} targets ${now.targets.down === 1 ? "does" : "do"} not answer`,
     parts_.length && `${parts_.map((p) => p.name).slice(0, 2).join(", ")} ${parts_.length === 1 ? "is" : "are"} not well`,
   ].filter(Boolean);
   if (wrong.length) answer(critical ? "critical" : "warning", `No: ${wrong.join(", ")}`);
+  else if (ignorant()) answer("unknown", "Not known: nothing is measured yet");
   else answer("good", "Yes");
-  const key = JSON.stringify([firing.slice(0, SHOWN).map((a) => [a.id, a.annotations]), down.slice(0, SHOWN), parts_, more, now.targets, now.alerts.pending, now.anomalies]);
+  const key = JSON.stringify([firing.slice(0, ALERTS_SHOWN).map((a) => [a.id, a.annotations]), down.slice(0, TARGETS_SHOWN), parts_, numberFiring, down.length, now.targets.total, now.alerts.pending, now.anomalies, now.judged, ignorant()]);
   const place = $("#trouble");
   if (place.dataset.key === key) return;
   place.dataset.key = key;
@@ -152,11 +160,15 @@ function drawTrouble() {
   else place.replaceChildren(calm());
 }
 
+/** Whether there is nothing by which one could tell that all is well. */
+const ignorant = () => !now.targets.total && now.measured === false && !now.overview.series;
+
 function calm() {
+  if (ignorant()) return h("p.calm.unknown", {}, icon("s-unknown", "shape"), "No data has arrived and no targets are scraped, so nothing can be said.");
   const { total } = now.targets;
   const targets = total ? `${total === 1 ? "The one target answers" : `All ${total} targets answer`}.` : "No targets are scraped yet.";
   const pending = now.alerts.pending ? `${now.alerts.pending} ${now.alerts.pending === 1 ? "alert is" : "alerts are"} pending.` : "";
-  const odd = now.anomalies === null ? "" : now.anomalies ? `${now.anomalies} series behave unusually.` : "No series behaves unusually.";
+  const odd = now.anomalies === null || !now.judged ? "" : now.anomalies ? `${now.anomalies.toLocaleString()} of ${now.judged.toLocaleString()} series ${now.anomalies === 1 ? "behaves" : "behave"} unusually.` : "No series behaves unusually.";
   return h("p.calm", {}, icon("s-good", "shape"), `No alert fires. ${[pending, targets, odd].filter(Boolean).join(" ")}`);
 }
 
@@ -176,13 +188,17 @@ function drawTop(list, rows) {
 }
 
 function drawAnomalies(list, data) {
-  now.anomalies = data.rows.length;
-  const rows = data.rows.map(([, labels, value]) => {
-    const { __name__: _, ...rest } = labels;
-    const text = Object.entries(rest).map(([n, v]) => `${n}=${v}`).join(" ");
-    return h("li", {}, h("a.row", { href: explore(selector("anomaly_score", rest)), "data-row": true }, h("span.grow", { title: text }, text || "anomaly_score"), h("span.num", { title: value }, format(Number(value)))));
+  const odd = data.rows.filter(([query]) => query === 0);
+  const count = (wanted) => Number(data.rows.find(([query]) => query === wanted)?.[2] ?? 0);
+  now.judged = count(1);
+  now.anomalies = count(2);
+  const rows = odd.map(([, labels, value]) => {
+    const { __name__: _, of: name, ...rest } = labels;
+    const judged = selector(name ?? "", rest);
+    return h("li", {}, h("a.row", { href: explore(judged), "data-row": true }, h("span.grow.mono", { title: judged }, judged), h("span.num", { title: `anomaly score ${value}` }, format(Number(value)))));
   });
-  list.replaceChildren(...(rows.length ? rows : [none(data.errors.length ? data.errors[0].message : "No series behaves unusually.")]));
+  const calm_ = now.judged ? `None of the ${now.judged.toLocaleString()} series that are judged behaves unusually.` : "No series is judged yet; that needs some minutes of data.";
+  list.replaceChildren(...(rows.length ? rows : [none(data.errors.length ? data.errors[0].message : calm_)]));
 }
 
 const quoted = (text) => `"${text.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n")}"`;

@@ -15,3 +15,13 @@ export function plotly() {
   });
   return loading;
 }
+
+let last = Promise.resolve();
+
+/** Run `draw(Plotly)` when its turn comes: one chart a frame, so that the page stays responsive. */
+export function inTurn(draw) {
+  last = last.then(async () => {
+    await draw(await plotly());
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }).catch(() => {});
+}
