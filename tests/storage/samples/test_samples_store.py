@@ -1,6 +1,9 @@
 """The sample store: what goes in comes out."""
 
 import asyncio
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -307,3 +310,41 @@ async def test_figures(store: SampleStore, clock: FakeClock) -> None:
     assert stats.all_bytes > stats.bytes
     assert stats.oldest_day_ms == (NOW_MS - DAY_MS) // DAY_MS * DAY_MS
     assert stats.last_commit_seconds > 0
+
+
+def test_storing_and_reading_do_without_pandas(tmp_path: Path) -> None:
+    """pyarrow imports it unasked where it is installed: 60 MB and half a second."""
+    script = """
+import asyncio, sys
+from pathlib import Path
+from pynomaly.model.clock import FakeClock
+from pynomaly.model.labels import Labels
+from pynomaly.model.matcher import Matcher, MatchOp
+from pynomaly.model.samples import MetricMetadata, SampleBatch
+from pynomaly.storage.engine.embedded import EmbeddedEngine
+from pynomaly.storage.samples.store import SampleStore
+from pynomaly.storage.samples.verify import verify
+
+async def main():
+    for _ in range(2):
+        engine = EmbeddedEngine(Path(sys.argv[1]))
+        store = SampleStore(engine, FakeClock())
+        await store.start()
+        many = [Labels({"__name__": "m", "i": str(i)}) for i in range(100)]
+        rows = [(labels, 1_700_000_000_000, 1.0) for labels in many]
+        await store.append(SampleBatch.of(rows, [MetricMetadata("m", "gauge")]))
+        matchers = [Matcher("i", MatchOp.REGEX, "1.*")]
+        (chunk,) = store.select(matchers, 0, 2 * 1_700_000_000_000)
+        assert len(chunk) == 11
+        store.series([], 0, 2**50)
+        await store.enforce_retention()
+        store.stats()
+        verify(engine)
+        await store.close()
+        engine.close()
+
+asyncio.run(main())
+print("pandas" in sys.modules)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    assert subprocess.check_output(command, text=True) == "False\n"

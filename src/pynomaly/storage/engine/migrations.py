@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
+from pynomaly.storage.engine.arrow import table
 from pynomaly.storage.engine.contract import SignalEngine
 from pynomaly.storage.engine.errors import DataFolderUnusable
 
@@ -59,10 +61,5 @@ def current_version(engine: SignalEngine, area: str) -> int:
 
 
 def _applied(area: str, migration: Migration) -> pa.Table:
-    return pa.table(
-        {
-            "area": [area],
-            "version": pa.array([migration.version], pa.uint32()),
-            "name": [migration.name],
-        }
-    )
+    version = np.array([migration.version], dtype=np.uint32)
+    return table({"area": [area], "version": version, "name": [migration.name]})

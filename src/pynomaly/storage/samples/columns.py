@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.model.matcher import Matcher, MatchOp
 from pynomaly.model.samples import BoolArray
+from pynomaly.storage.engine.arrow import column, numbers
 from pynomaly.storage.samples.growing import Growing
 from pynomaly.storage.samples.types import CodeArray, SlotArray
 
@@ -40,8 +40,8 @@ def matching(values: Sequence[str], matcher: Matcher) -> BoolArray:
     regex = matcher.op in (MatchOp.REGEX, MatchOp.NOT_REGEX)
     if not regex or len(values) < _ARROW_FROM:
         return np.fromiter(map(matcher.matches, values), dtype=np.bool_, count=len(values))
-    found = pc.match_substring_regex(pa.array(values), f"^(?s:{matcher.value})$")
-    matched: BoolArray = found.to_numpy(zero_copy_only=False)
+    found = pc.match_substring_regex(column(values), f"^(?s:{matcher.value})$")
+    matched: BoolArray = numbers(found)
     return matched if matcher.op == MatchOp.REGEX else ~matched
 
 
@@ -92,12 +92,12 @@ class Metric:
         slots = self.slots.view
         keep: BoolArray | None = None
         for matcher in matchers:
-            column = self.columns.get(matcher.name)
-            if column is None:
+            codes = self.columns.get(matcher.name)
+            if codes is None:
                 if not matcher.matches(""):
                     return slots[:0]
                 continue
-            found = _matching_rows(column.view, dictionaries[matcher.name], matcher)
+            found = _matching_rows(codes.view, dictionaries[matcher.name], matcher)
             keep = found if keep is None else keep & found
         return slots if keep is None else slots[keep]
 

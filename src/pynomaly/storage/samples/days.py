@@ -3,9 +3,9 @@
 import threading
 
 import numpy as np
-import pyarrow as pa
 
 from pynomaly.model.samples import BoolArray
+from pynomaly.storage.engine.arrow import numbers, table
 from pynomaly.storage.engine.contract import SignalEngine
 from pynomaly.storage.samples.index import SeriesIndex
 from pynomaly.storage.samples.schema import DAY_MS
@@ -20,7 +20,7 @@ class SeriesDays:
         self._index = index
         self._lock = threading.RLock()
         found = engine.query("SELECT DISTINCT day FROM series_days")
-        self._masks: dict[int, BoolArray | None] = {int(d): None for d in found["day"].to_numpy()}
+        self._masks: dict[int, BoolArray | None] = {int(d): None for d in found["day"].to_pylist()}
 
     def all(self) -> list[int]:
         """The days that have samples, ascending."""
@@ -38,7 +38,7 @@ class SeriesDays:
         """Store that these series have samples on the day, before the samples are stored."""
         ids = self._index.ids(slots)
         days = np.full(len(ids), day, dtype=np.int32)
-        self._engine.insert("series_days", pa.table({"day": days, "id": ids}))
+        self._engine.insert("series_days", table({"day": days, "id": ids}))
         with self._lock:
             mask = self._mask(day)
             mask[slots] = True
@@ -84,7 +84,7 @@ class SeriesDays:
         found = self._engine.query(
             "SELECT id FROM series_days WHERE day = {day:Int32}", {"day": day}
         )
-        slots = self._index.find(found["id"].to_numpy())
+        slots = self._index.find(numbers(found["id"]))
         mask = np.zeros(self._index.slots_used, dtype=np.bool_)
         mask[slots[slots >= 0]] = True
         return mask

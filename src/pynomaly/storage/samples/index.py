@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.model.matcher import Matcher, MatchOp
 from pynomaly.model.samples import BoolArray, IdArray
+from pynomaly.storage.engine.arrow import column, numbers
 from pynomaly.storage.samples.columns import Dictionary, Metric, matching
 from pynomaly.storage.samples.growing import Growing
 from pynomaly.storage.samples.lookup import IdLookup
@@ -58,7 +59,7 @@ class SeriesIndex:
         and label maps, in columns of one length with distinct ids."""
         with self._lock:
             encoded = names.dictionary_encode()
-            codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+            codes = numbers(encoded.indices).astype(np.int32)
             order = np.argsort(codes, kind="stable")
             bounds = np.searchsorted(codes[order], np.arange(len(encoded.dictionary) + 1)).astype(
                 np.int64
@@ -229,24 +230,24 @@ class SeriesIndex:
 
 def _by_label(labels: pa.MapArray) -> list[tuple[str, CodeArray, pa.Array]]:
     """Label by label: its name, the rows that have it, and their values."""
-    offsets = labels.offsets.to_numpy()
+    offsets = numbers(labels.offsets)
     lengths = np.diff(offsets)
     rows = np.repeat(np.arange(len(labels), dtype=np.int32), lengths)
     first, end = int(offsets[0]), int(offsets[-1])
     keys = labels.keys.slice(first, end - first).dictionary_encode()
     values = labels.items.slice(first, end - first)
-    codes = keys.indices.to_numpy(zero_copy_only=False)
+    codes = numbers(keys.indices)
     parts = []
     for code, name in enumerate(keys.dictionary.to_pylist()):
         if name != METRIC_NAME:
             places = np.flatnonzero(codes == code)
-            parts.append((name, rows[places], values.take(pa.array(places))))
+            parts.append((name, rows[places], values.take(column(places))))
     return parts
 
 
 def _encode(values: pa.Array) -> tuple[Dictionary, CodeArray]:
     encoded = pc.dictionary_encode(values)
-    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32) + np.int32(1)
+    codes = numbers(encoded.indices).astype(np.int32) + np.int32(1)
     return Dictionary(encoded.dictionary.to_pylist()), codes
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pynomaly.model.labels import Labels, name_id_range
 from pynomaly.model.matcher import Matcher
 from pynomaly.model.samples import BoolArray, IdArray, SeriesSamples, TimeArray, ValueArray
+from pynomaly.storage.engine.arrow import numbers
 from pynomaly.storage.engine.contract import SignalEngine
 from pynomaly.storage.samples import metrics
 from pynomaly.storage.samples.days import SeriesDays
@@ -161,7 +162,7 @@ def _condition(ids: IdArray, whole_metric: str | None) -> tuple[str, dict[str, o
 
 
 def _columns(table: pa.Table) -> Columns:
-    return (table["id"].to_numpy(), table["ts"].to_numpy(), table["value"].to_numpy())
+    return (numbers(table["id"]), numbers(table["ts"]), numbers(table["value"]))
 
 
 def _has_duplicates(columns: Columns) -> bool:

@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from pynomaly.model.clock import Clock, now_ms
+from pynomaly.storage.engine.arrow import numbers
 from pynomaly.storage.engine.contract import SignalEngine
 from pynomaly.storage.samples import metrics
 from pynomaly.storage.samples.config import SampleSettings
@@ -90,7 +91,7 @@ class Retention:
         )
         if not found.num_rows:
             return 0
-        slots = self._index.find(found["id"].to_numpy())
+        slots = self._index.find(numbers(found["id"]))
         self._engine.execute(
             "ALTER TABLE series DELETE WHERE id NOT IN (SELECT id FROM series_days)",
             settings={"mutations_sync": 1},

@@ -14,6 +14,7 @@ from pynomaly.model.clock import Clock
 from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import Matcher
 from pynomaly.model.samples import Appended, MetricMetadata, SampleBatch, SeriesSamples
+from pynomaly.storage.engine.arrow import column, numbers
 from pynomaly.storage.engine.contract import QueryCancelled, SignalEngine
 from pynomaly.storage.engine.migrations import migrate
 from pynomaly.storage.samples import metrics
@@ -159,13 +160,13 @@ class SampleStore:
     def _load(self) -> None:
         migrate(self.engine, AREA, MIGRATIONS)
         found = self.engine.query("SELECT id, metric_name, labels FROM series")
-        ids, first = np.unique(found["id"].to_numpy(), return_index=True)
+        ids, first = np.unique(numbers(found["id"]), return_index=True)
         if len(ids) < found.num_rows:
-            found = found.take(first)
+            found = found.take(column(first))
         found = found.combine_chunks()
         if found.num_rows:
             columns = [found[name].chunk(0) for name in ("id", "metric_name", "labels")]
-            self.index.load(columns[0].to_numpy(), columns[1], columns[2])
+            self.index.load(numbers(columns[0]), columns[1], columns[2])
         metrics.SERIES.set(len(self.index))
         self._days = SeriesDays(self.engine, self.index)
         self._reader = Reader(self.engine, self.index, self._days)

@@ -20,6 +20,7 @@ from pynomaly.model.samples import (
     TimeArray,
     ValueArray,
 )
+from pynomaly.storage.engine.arrow import map_column, table
 from pynomaly.storage.engine.contract import SignalEngine
 from pynomaly.storage.samples import metrics
 from pynomaly.storage.samples.config import SampleSettings
@@ -28,14 +29,6 @@ from pynomaly.storage.samples.index import SeriesIndex
 from pynomaly.storage.samples.schema import DAY_MS
 from pynomaly.storage.samples.types import SlotArray
 
-_SERIES = pa.schema(
-    [
-        ("id", pa.uint64()),
-        ("metric_name", pa.string()),
-        ("labels", pa.map_(pa.string(), pa.string())),
-        ("created_ms", pa.int64()),
-    ]
-)
 _SOURCES_REMEMBERED = 32
 
 Number = TypeVar("Number", bound=np.generic)
@@ -170,15 +163,15 @@ class CommitWriter:
                 self._refuse_collisions(part)
 
     def _series_rows(self, new: Mapping[int, Labels]) -> pa.Table:
-        created = now_ms(self._clock)
-        pairs = [labels.pairs for labels in new.values()]
-        columns = [
-            pa.array(np.fromiter(new, dtype=np.uint64, count=len(new))),
-            pa.array([labels.name for labels in new.values()]),
-            pa.array(pairs, _SERIES.field("labels").type),
-            pa.array(np.full(len(new), created, dtype=np.int64)),
-        ]
-        return pa.table(columns, schema=_SERIES)
+        label_sets = list(new.values())
+        return table(
+            {
+                "id": np.fromiter(new, dtype=np.uint64, count=len(new)),
+                "metric_name": [labels.name for labels in label_sets],
+                "labels": map_column([labels.pairs for labels in label_sets]),
+                "created_ms": np.full(len(new), now_ms(self._clock), dtype=np.int64),
+            }
+        )
 
     def _refuse_collisions(self, part: _Part) -> None:
         if not len(part.ids):
@@ -208,7 +201,7 @@ class CommitWriter:
         values = _joined([p.values for p in parts])
         slots = _joined([p.slots for p in parts])
         self._mark_days(ts, slots)
-        self._engine.insert("samples", pa.table({"id": ids, "ts": ts, "value": values}))
+        self._engine.insert("samples", table({"id": ids, "ts": ts, "value": values}))
         self.newest_ms = max(self.newest_ms, int(ts.max()))
         metrics.INGESTED.inc(len(ids))
 
@@ -226,15 +219,13 @@ class CommitWriter:
         if not new:
             return
         rows = list(new.values())
-        table = pa.table(
-            {
-                "metric": [m.name for m in rows],
-                "type": [m.type for m in rows],
-                "help": [m.help for m in rows],
-                "unit": [m.unit for m in rows],
-            }
-        )
-        self._engine.insert("metric_metadata", table)
+        columns = {
+            "metric": [m.name for m in rows],
+            "type": [m.type for m in rows],
+            "help": [m.help for m in rows],
+            "unit": [m.unit for m in rows],
+        }
+        self._engine.insert("metric_metadata", table(columns))
         self.metadata.update(new)
 
 
