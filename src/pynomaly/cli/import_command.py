@@ -55,10 +55,9 @@ def run(url: str, file: str, *, format_: str = "", as_json: bool = False) -> Non
     if as_json:
         out.print_json(json.dumps(answer))
         return
-    out.print(
-        f"Stored {answer['stored']:,} samples of {answer['lines']:,} lines "
-        f"in {time.monotonic() - began:.1f} s."
-    )
+    samples = "1 sample" if answer["stored"] == 1 else f"{answer['stored']:,} samples"
+    seconds = time.monotonic() - began
+    out.print(f"Stored {samples} of {answer['lines']:,} lines in {seconds:.1f} s.")
 
 
 @contextmanager

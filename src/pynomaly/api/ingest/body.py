@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
@@ -12,6 +12,9 @@ from pynomaly.model.errors import BadInput, PynomalyError
 
 RETRY_AFTER = {"retry-after": "5"}
 """Seconds after which what was refused for lack of room may go through."""
+
+DRAINED_BYTES = 256 << 20
+"""As much of a body that is refused is let come before the connection is given up."""
 
 _GZIP = zlib.MAX_WBITS | 16
 
@@ -74,6 +77,20 @@ async def pieces_of(request: Request) -> AsyncIterator[bytes]:
         raise SenderGone("the sender closed the connection before the body was whole") from None
 
 
+async def drain(pieces: AsyncIterator[bytes], limit: int | None = DRAINED_BYTES) -> None:
+    """Let the rest of a body come, up to ``limit`` bytes, before an early answer.
+
+    A connection that is closed while its sender still writes is reset, and then the sender may
+    never see the answer that says why.
+    """
+    size = 0
+    with suppress(SenderGone):
+        async for piece in pieces:
+            size += len(piece)
+            if limit is not None and size > limit:
+                return
+
+
 async def read_body(request: Request, limit: int, held: Reservation) -> bytes:
     """The whole body of at most ``limit`` bytes.
 
@@ -82,15 +99,21 @@ async def read_body(request: Request, limit: int, held: Reservation) -> bytes:
         Overloaded: there is no room for it now. SenderGone: it did not arrive in whole.
     """
     declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
+    arriving = pieces_of(request)
     pieces, size = [], 0
-    async for piece in pieces_of(request):
-        size += len(piece)
-        if size > limit:
+    try:
+        if declared.isdigit() and int(declared) > limit:
             raise _too_large(limit)
-        held.grow(len(piece))
-        pieces.append(piece)
+        async for piece in arriving:
+            size += len(piece)
+            if size > limit:
+                raise _too_large(limit)
+            held.grow(len(piece))
+            pieces.append(piece)
+    except (TooLarge, Overloaded):
+        pieces.clear()
+        await drain(arriving)
+        raise
     return b"".join(pieces)
 
 

@@ -4,14 +4,12 @@
 stopped it or was refused. The same file may be sent again: what is there already stays once.
 """
 
-from collections.abc import AsyncIterator
-
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
 from pynomaly.access.asgi import require
 from pynomaly.access.policy import Action
-from pynomaly.api.ingest.body import RETRY_AFTER, gunzipped, is_gzip, pieces_of
+from pynomaly.api.ingest.body import RETRY_AFTER, drain, gunzipped, is_gzip, pieces_of
 from pynomaly.ingest.history.importer import (
     BLOCK_BYTES,
     PROTOCOL,
@@ -20,8 +18,7 @@ from pynomaly.ingest.history.importer import (
     reader_of,
 )
 from pynomaly.ingest.history.reader import LineFault
-from pynomaly.ingest.push import REQUESTS, PushDeps
-from pynomaly.model.errors import PynomalyError
+from pynomaly.ingest.push import REQUESTS, PushDeps, Unsupported
 
 
 def router(deps: PushDeps) -> APIRouter:
@@ -31,13 +28,15 @@ def router(deps: PushDeps) -> APIRouter:
     async def take(request: Request) -> Response:
         try:
             reader = reader_of(request.headers.get("content-type", ""))
-            pieces: AsyncIterator[bytes] = pieces_of(request)
+            arriving = pieces = pieces_of(request)
             if is_gzip(request):
-                pieces = gunzipped(pieces, BLOCK_BYTES)
-        except PynomalyError as error:
+                pieces = gunzipped(arriving, BLOCK_BYTES)
+        except Unsupported as error:
+            await drain(pieces_of(request))
             REQUESTS.labels(PROTOCOL, str(error.status)).inc()
             raise
         imported = await import_history(pieces, reader, deps)
+        await drain(arriving, None)  # a fault may have ended it before the body did
         status = _status(imported)
         REQUESTS.labels(PROTOCOL, str(status)).inc()
         headers = dict(RETRY_AFTER) if status in (429, 503) else {}

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from pynomaly.access.asgi import require
 from pynomaly.access.policy import Action
-from pynomaly.api.ingest.body import Room, gunzip, is_gzip, read_body
+from pynomaly.api.ingest.body import Room, drain, gunzip, is_gzip, pieces_of, read_body
 from pynomaly.ingest.json_metrics import parse_samples
 from pynomaly.ingest.push import (
     REQUESTS,
@@ -39,6 +39,8 @@ def router(deps: PushDeps) -> APIRouter:
         try:
             outcome = await _push(request, deps, room)
         except PynomalyError as error:
+            if isinstance(error, Unsupported):
+                await drain(pieces_of(request))
             REQUESTS.labels(_PROTOCOL, str(error.status)).inc()
             raise
         status = 400 if outcome.refused else 200

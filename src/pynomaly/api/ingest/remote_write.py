@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from pynomaly.access.asgi import require
 from pynomaly.access.policy import Action
-from pynomaly.api.ingest.body import RETRY_AFTER, Room, read_body
-from pynomaly.ingest.push import REQUESTS, Outcome, PushDeps
+from pynomaly.api.ingest.body import RETRY_AFTER, Room, drain, pieces_of, read_body
+from pynomaly.ingest.push import REQUESTS, Outcome, PushDeps, Unsupported
 from pynomaly.ingest.remote_write.receiver import Receiver, Version, check_encoding, version_of
 from pynomaly.ingest.remote_write.snappy import unpacked_size
 from pynomaly.model.errors import PynomalyError
@@ -33,6 +33,8 @@ def router(deps: PushDeps) -> APIRouter:
                 held.grow(min(unpacked_size(packed), deps.limits.max_unpacked_bytes))
                 outcome = await receiver.receive(packed, version)
         except PynomalyError as error:
+            if isinstance(error, Unsupported):
+                await drain(pieces_of(request))
             return _answer(version, Outcome(), error.status, str(error))
         if outcome.faults:
             return _answer(version, outcome, 400, outcome.message())
