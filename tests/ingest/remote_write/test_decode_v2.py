@@ -83,7 +83,7 @@ def test_metadata_goes_to_the_family() -> None:
         described.type = Metadata.METRIC_TYPE_HISTOGRAM
         described.help_ref = builder.ref("How long.")
         described.unit_ref = builder.ref("seconds")
-    counted = builder.add({"a": "1", "__name__": "c_total"}, (NOW, 1.0)).metadata
+    counted = builder.add({"A": "__name__", "__name__": "c_total"}, (NOW, 1.0)).metadata
     counted.type = Metadata.METRIC_TYPE_COUNTER
     builder.add({"__name__": "silent"}, (NOW, 1.0)).metadata.SetInParent()
     assert list(DecoderV2().decode(builder.body()).batch.metadata) == [

@@ -71,16 +71,17 @@ class _Reading:
     found: list[int] = field(default_factory=list)
     ts: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
+    described: set[bytes] = field(default_factory=set)
     metadata: dict[str, MetricMetadata] = field(default_factory=dict)
     refused: Refused = field(default_factory=Refused)
     exemplars: int = 0
 
     def add(self, series: TimeSeries) -> None:
-        samples, histograms = series.samples, len(series.histograms)
+        samples, histograms = list(series.samples), len(series.histograms)
         self.exemplars += len(series.exemplars)
-        refs = series.labels_refs
+        refs = list(series.labels_refs)
         if not refs or len(refs) % 2 or max(refs) >= len(self.symbols):
-            fault = f"labels_refs {list(refs)[:24]}: {_fault_of(refs, len(self.symbols))}"
+            fault = f"labels_refs {refs[:24]}: {_fault_of(refs, len(self.symbols))}"
             self.refused.add(INVALID_REFERENCE, len(samples) + histograms, fault)
             return
         key = itemgetter(*refs)(self.symbols)
@@ -95,19 +96,21 @@ class _Reading:
         self.found.extend([one] * len(samples))
         self.ts.extend([sample.timestamp for sample in samples])
         self.values.extend([sample.value for sample in samples])
-        if series.HasField("metadata"):
-            self._describe(key, series.metadata)
+        name = key[2 * key[::2].index(b"__name__") + 1]
+        if name not in self.described:
+            self._describe(name, series.metadata)
 
-    def _describe(self, key: Symbols, said: Metadata) -> None:
+    def _describe(self, metric: bytes, said: Metadata) -> None:
         count = len(self.symbols)
         if not (said.type or said.help_ref or said.unit_ref):
             return
+        self.described.add(metric)
         if said.help_ref >= count or said.unit_ref >= count:
             fault = f"metadata refers to symbol {max(said.help_ref, said.unit_ref)} of {count}"
             self.refused.add(INVALID_REFERENCE, 0, fault)
             return
         kind = metric_type(said.type)
-        name = _family(key[key.index(b"__name__", 0) + 1].decode(), kind)
+        name = _family(metric.decode(), kind)
         self.metadata[name] = MetricMetadata(
             name=name,
             type=kind,
