@@ -9,7 +9,7 @@ class WebSettings(Section):
     """Limits that keep many or slow viewers from costing more than they should."""
 
     tick_seconds: float = Field(
-        default=1.0,
+        default=0.4,
         ge=0.1,
         le=60,
         description="Live charts are evaluated at most this often.",

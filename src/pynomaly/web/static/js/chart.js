@@ -10,6 +10,7 @@ import { rangeText, zoomOut } from "./frame.js";
 
 const MARGIN = { l: 58, r: 12, t: 6, b: 22 };
 const ROWS_OF_TABLE = 120;
+const LABEL = 96;
 
 // The same series has the same colour on every chart of the page.
 const colours = new Map();
@@ -325,7 +326,7 @@ export class Chart {
     const groups = [];
     for (const note of events) {
       const group = groups.at(-1);
-      if (group && this.#x(note.x) - this.#x(group[0].x) < 96) group.push(note);
+      if (group && this.#x(note.x) - this.#x(group[0].x) < 2 * LABEL) group.push(note);
       else groups.push([note]);
     }
     const labels = groups.map((group) => {

@@ -5,7 +5,6 @@ import { exact, format, parts, span } from "./format.js";
 import { answer, since, startFrame } from "./frame.js";
 import { Chart } from "./chart.js";
 import { showPanel, watch } from "./live.js";
-import { plotly } from "./plotly.js";
 import { address, on } from "./state.js";
 
 const ALERTS_SHOWN = 5;
@@ -38,7 +37,7 @@ function show(it, value, unit, { warn, crit, none = "no data" } = {}) {
   const text = unknown ? none : number + suffix;
   if (it.value.dataset.text !== text) {
     it.value.dataset.text = text;
-    it.value.replaceChildren(unknown ? h("small", {}, none) : number, suffix ? h("small", {}, suffix) : "");
+    it.value.replaceChildren(unknown ? h("small.none", {}, none) : number, suffix ? h("small", {}, suffix) : "");
   }
   it.value.title = exact(value);
 }
@@ -251,4 +250,3 @@ on("targets", (data) => { now.targets = data; drawTrouble(); });
 on("range", () => { for (const a of document.querySelectorAll("[href^='/explore']")) a.href = address("/explore", { q: new URL(a.href).searchParams.getAll("q") }); });
 
 performance.mark("pynomaly:frame");
-plotly();

@@ -11,7 +11,9 @@ export function plotly() {
     script.async = true;
     script.onload = () => resolve(window.Plotly);
     script.onerror = () => reject(new Error("The drawing library could not be loaded. Reload the page."));
-    document.head.append(script);
+    script.addEventListener("load", () => performance.mark("pynomaly:plotly"));
+    // It blocks the page while it starts: what is there already is painted before.
+    requestAnimationFrame(() => setTimeout(() => document.head.append(script), 0));
   });
   return loading;
 }
@@ -23,5 +25,5 @@ export function inTurn(draw) {
   last = last.then(async () => {
     await draw(await plotly());
     await new Promise((resolve) => setTimeout(resolve, 0));
-  }).catch(() => {});
+  }).catch((error) => console.error("a chart could not be drawn", error));
 }
