@@ -58,7 +58,7 @@ def test_a_selection_is_what_the_matchers_say(
     mixed = loaded(series[:cut])
     mixed.add({series_id(s): s for s in series[cut:]})
     for index in (loaded(series), added(series), mixed):
-        slots = index.select(matchers).slots
+        slots = index.select(matchers)
         assert len(slots) == len(expected)
         assert set(index.labels(slots)) == expected
         assert index.ids(slots).tolist() == [series_id(s) for s in index.labels(slots)]
@@ -75,11 +75,9 @@ def test_removed_series_are_found_no_more(
     ids = np.array([series_id(s) for s in removed], dtype=np.uint64)
     index.remove(index.find(ids))
     assert len(index) == len(kept)
-    assert set(index.labels(index.select(matchers).slots)) == {
-        s for s in kept if all_match(matchers, s)
-    }
+    assert set(index.labels(index.select(matchers))) == {s for s in kept if all_match(matchers, s)}
     index.add({series_id(s): s for s in removed})
-    assert set(index.labels(index.select([]).slots)) == set(series)
+    assert set(index.labels(index.select([]))) == set(series)
 
 
 @given(series=label_sets)
@@ -101,6 +99,15 @@ def test_ids_that_are_not_there_have_no_slot() -> None:
     found = index.find(ids)
     assert found[:2].tolist() == [-1, -1]
     assert index.labels(found[2:]) == [Labels({"a": "7"})]
+
+
+def test_ids_within_a_range_are_counted() -> None:
+    index = SeriesIndex()
+    index.add({i * 10: Labels({"a": str(i)}) for i in range(5000)})
+    index.add({2**64 - 1: Labels({"b": "b"}), 15: Labels({"c": "c"})})
+    assert index.count_between(10, 20) == 3
+    assert index.count_between(0, 2**64 - 1) == 5002
+    assert index.count_between(2**63, 2**64 - 2) == 0
 
 
 def test_many_small_additions_are_all_found() -> None:

@@ -85,19 +85,17 @@ class Metric:
             )
         self.slots.extend(slots)
 
-    def select(
-        self, matchers: Sequence[Matcher], dictionaries: Mapping[str, Dictionary]
-    ) -> SlotArray:
-        """The slots of the rows that satisfy every matcher (none of them on the name)."""
+    def select(self, conditions: Sequence["Condition"]) -> SlotArray:
+        """The slots of the rows that satisfy every condition (none of them on the name)."""
         slots = self.slots.view
         keep: BoolArray | None = None
-        for matcher in matchers:
-            codes = self.columns.get(matcher.name)
+        for condition in conditions:
+            codes = self.columns.get(condition.matcher.name)
             if codes is None:
-                if not matcher.matches(""):
+                if not condition.absent_matches:
                     return slots[:0]
                 continue
-            found = _matching_rows(codes.view, dictionaries[matcher.name], matcher)
+            found = condition.rows(codes.view)
             keep = found if keep is None else keep & found
         return slots if keep is None else slots[keep]
 
@@ -127,16 +125,31 @@ class Metric:
         }
 
 
-def _matching_rows(codes: CodeArray, dictionary: Dictionary, matcher: Matcher) -> BoolArray:
-    result: BoolArray
-    if matcher.op in (MatchOp.EQUAL, MatchOp.NOT_EQUAL):
-        code = dictionary.codes.get(matcher.value, -1)
-        result = codes == code if matcher.op == MatchOp.EQUAL else codes != code
+class Condition:
+    """A matcher on one label, for the columns of any number of metrics.
+
+    ``many``: it is asked for many metrics, so that it pays to match all values once.
+    """
+
+    def __init__(self, matcher: Matcher, dictionary: Dictionary | None, *, many: bool) -> None:
+        self.matcher = matcher
+        self.absent_matches = matcher.matches("")
+        self._dictionary = dictionary or Dictionary()
+        self._many = many
+        self._by_code: BoolArray | None = None
+
+    def rows(self, codes: CodeArray) -> BoolArray:
+        """Which rows of a column satisfy the matcher."""
+        result: BoolArray
+        if self.matcher.op in (MatchOp.EQUAL, MatchOp.NOT_EQUAL):
+            code = self._dictionary.codes.get(self.matcher.value, -1)
+            result = codes == code if self.matcher.op == MatchOp.EQUAL else codes != code
+        elif not self._many and len(codes) * 4 < len(self._dictionary):
+            distinct, inverse = np.unique(codes, return_inverse=True)
+            values = [self._dictionary.values[code] for code in distinct.tolist()]
+            result = matching(values, self.matcher)[inverse]
+        else:
+            if self._by_code is None:
+                self._by_code = matching(self._dictionary.values, self.matcher)
+            result = self._by_code[codes]
         return result
-    if len(codes) * 4 < len(dictionary):
-        distinct, inverse = np.unique(codes, return_inverse=True)
-        values = [dictionary.values[code] for code in distinct.tolist()]
-        result = matching(values, matcher)[inverse]
-        return result
-    result = matching(dictionary.values, matcher)[codes]
-    return result

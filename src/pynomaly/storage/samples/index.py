@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -13,19 +12,10 @@ from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.model.matcher import Matcher, MatchOp
 from pynomaly.model.samples import BoolArray, IdArray
 from pynomaly.storage.engine.arrow import column, numbers
-from pynomaly.storage.samples.columns import Dictionary, Metric, matching
+from pynomaly.storage.samples.columns import Condition, Dictionary, Metric, matching
 from pynomaly.storage.samples.growing import Growing
 from pynomaly.storage.samples.lookup import IdLookup
 from pynomaly.storage.samples.types import CodeArray, SlotArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Selection:
-    """The series that matchers name: their slots; ``whole_metric`` is the metric's name when
-    they are most of one metric's series, so that its id range finds them."""
-
-    slots: SlotArray
-    whole_metric: str | None
 
 
 class SeriesIndex:
@@ -138,19 +128,22 @@ class SeriesIndex:
             for slot in slots.tolist():
                 self._cache.pop(slot, None)
 
-    def select(self, matchers: Sequence[Matcher]) -> Selection:
-        """The series that satisfy every matcher, in the order of metrics."""
+    def select(self, matchers: Sequence[Matcher]) -> SlotArray:
+        """The slots of the series that satisfy every matcher, metric by metric."""
         on_name = [m for m in matchers if m.name == METRIC_NAME]
         others = [m for m in matchers if m.name != METRIC_NAME]
         with self._lock:
             metrics = self._metrics_named(on_name)
-            found = [metric.select(others, self._dictionaries) for metric in metrics]
-            if not found:
-                return Selection(np.empty(0, dtype=np.int32), None)
-            if len(found) == 1:
-                most = 2 * len(found[0]) >= len(metrics[0])
-                return Selection(found[0].copy(), metrics[0].name if most else None)
-            return Selection(np.concatenate(found), None)
+            many = len(metrics) > 1
+            conditions = [Condition(m, self._dictionaries.get(m.name), many=many) for m in others]
+            found = [metric.select(conditions) for metric in metrics]
+            # A copy in any case: a metric's own slots may be appended to.
+            return np.concatenate([np.empty(0, dtype=np.int32), *found])
+
+    def count_between(self, first: int, last: int) -> int:
+        """How many series have an id from ``first`` to ``last`` (both inclusive)."""
+        with self._lock:
+            return self._lookup.count_between(first, last)
 
     def _metrics_named(self, matchers: Sequence[Matcher]) -> list[Metric]:
         for matcher in matchers:

@@ -30,6 +30,14 @@ class IdLookup:
                 found[missing] = _search(self._tail_ids, self._tail_slots, ids[missing])
         return found
 
+    def count_between(self, first: int, last: int) -> int:
+        """How many ids lie from ``first`` to ``last``, both inclusive."""
+        count = 0
+        for ids in (self._ids, self._tail_ids):
+            count += int(np.searchsorted(ids, np.uint64(last), side="right"))
+            count -= int(np.searchsorted(ids, np.uint64(first), side="left"))
+        return count
+
     def add(self, ids: IdArray, slots: SlotArray) -> None:
         """Add ids that are not there yet."""
         tail_ids = np.concatenate([self._tail_ids, ids])

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pynomaly.model.labels import Labels, name_id_range
+from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import Matcher
 from pynomaly.model.samples import BoolArray, IdArray, SeriesSamples, TimeArray, ValueArray
 from pynomaly.storage.engine.arrow import numbers
@@ -45,9 +45,9 @@ class Reader:
         query_id: str,
     ) -> Iterator[SeriesSamples]:
         """See ``SampleReader.select``."""
-        selection = self._index.select(matchers)
+        slots = self._index.select(matchers)
         live = self._days.live(start_ms, end_ms)
-        slots = selection.slots[selection.slots < len(live)]
+        slots = slots[slots < len(live)]
         slots = slots[live[slots]]
         if not len(slots):
             return
@@ -57,7 +57,7 @@ class Reader:
         pieces = np.array_split(ids, count)
 
         def read(piece: IdArray) -> SeriesSamples:
-            condition, params = _condition(piece, selection.whole_metric)
+            condition, params = self._condition(piece)
             columns = self._read(condition, params, start_ms, end_ms, query_id)
             return self._grouped(columns, piece)
 
@@ -86,6 +86,14 @@ class Reader:
         days = set(self._days.within(start_ms, end_ms))
         pairs = zip(found["day"].to_pylist(), found["rows"].to_pylist(), strict=True)
         return [(day, rows) for day, rows in pairs if day in days]
+
+    def _condition(self, ids: IdArray) -> tuple[str, dict[str, object]]:
+        """By the range of ids when they are most of it, as those of a metric are; else one by
+        one, so that few of many are read."""
+        first, last = int(ids[0]), int(ids[-1])
+        if 2 * len(ids) >= self._index.count_between(first, last):
+            return "id BETWEEN {first:UInt64} AND {last:UInt64}", {"first": first, "last": last}
+        return "id IN {ids:Array(UInt64)}", {"ids": ids}
 
     def _read(
         self, condition: str, params: dict[str, object], start_ms: int, end_ms: int, query_id: str
@@ -130,7 +138,7 @@ class Reader:
             return live
         chosen = np.zeros(len(live), dtype=np.bool_)
         for matchers in selections:
-            slots = self._index.select(matchers).slots
+            slots = self._index.select(matchers)
             chosen[slots[slots < len(live)]] = True
         return live & chosen
 
@@ -150,15 +158,6 @@ def _ahead(read: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator
             ready, coming = coming, thread.submit(read, piece)
             yield ready.result()
         yield coming.result()
-
-
-def _condition(ids: IdArray, whole_metric: str | None) -> tuple[str, dict[str, object]]:
-    if whole_metric is not None:
-        first, last = int(ids[0]), int(ids[-1])
-        lowest, highest = name_id_range(whole_metric)
-        if lowest <= first and last <= highest:
-            return "id BETWEEN {first:UInt64} AND {last:UInt64}", {"first": first, "last": last}
-    return "id IN {ids:Array(UInt64)}", {"ids": ids}
 
 
 def _columns(table: pa.Table) -> Columns:

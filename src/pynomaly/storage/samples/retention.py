@@ -40,6 +40,8 @@ class Retention:
         self._days = days
         self._clock = clock
         self._settings = settings
+        # The first run also removes what an unfinished commit of an earlier process left.
+        self._may_have_empty_series = True
 
     def enforce(self) -> Removed:
         """Remove the days that are wholly older than the retention, then the oldest days until
@@ -54,7 +56,12 @@ class Retention:
         for day in by_size:
             self._drop(day, "size")
         metrics.BYTES.labels("samples").set(sum(sizes.values()) - sum(sizes[d] for d in by_size))
-        return Removed(tuple(by_age), tuple(by_size), self._remove_empty_series())
+        if by_age or by_size or self._may_have_empty_series:
+            series = self._remove_empty_series()
+            self._may_have_empty_series = False
+        else:
+            series = 0
+        return Removed(tuple(by_age), tuple(by_size), series)
 
     def _bytes_by_day(self) -> dict[int, int]:
         found = self._engine.query(

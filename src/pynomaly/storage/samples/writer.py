@@ -207,12 +207,17 @@ class CommitWriter:
 
     def _mark_days(self, ts: TimeArray, slots: SlotArray) -> None:
         first, last = int(ts.min()) // DAY_MS, int(ts.max()) // DAY_MS
-        days = [first] if first == last else np.unique(ts // DAY_MS).tolist()
-        for day in days:
-            chosen = slots if len(days) == 1 else slots[ts // DAY_MS == day]
-            absent = self._days.absent(day, chosen)
-            if len(absent):
-                self._days.add(day, absent)
+        if first == last:
+            self._mark_day(first, slots)
+            return
+        days = ts // DAY_MS
+        for day in np.unique(days).tolist():
+            self._mark_day(day, slots[days == day])
+
+    def _mark_day(self, day: int, slots: SlotArray) -> None:
+        absent = self._days.absent(day, slots)
+        if len(absent):
+            self._days.add(day, absent)
 
     def _store_metadata(self, received: Sequence[MetricMetadata]) -> None:
         new = {m.name: m for m in received if self.metadata.get(m.name) != m}
