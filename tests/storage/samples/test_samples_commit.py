@@ -135,12 +135,31 @@ async def test_closing_commits_what_waits_and_takes_no_more() -> None:
 
 def test_the_pace_allows_a_burst_and_then_one_an_interval() -> None:
     pace = Pace(0.2, burst=3)
-    assert [pace.delay(100.0) for _ in range(3)] == [0, 0, 0]
-    assert pace.delay(100.0) == pytest.approx(0.2)
-    assert pace.delay(100.2) == pytest.approx(0.2)
-    assert pace.delay(110.0) == 0
+    assert [pace.delay(100.0, 1) for _ in range(3)] == [0, 0, 0]
+    assert pace.delay(100.0, 1) == pytest.approx(0.2)
+    assert pace.delay(100.2, 1) == pytest.approx(0.2)
+    assert pace.delay(110.0, 1) == 0
+
+
+def test_large_commits_wait_for_nothing() -> None:
+    pace = Pace(0.2, burst=1)
+    assert [pace.delay(0.0, 5000) for _ in range(100)] == [0] * 100
+    assert pace.delay(0.0, 1) == 0
+
+
+async def test_a_paced_commit_goes_when_enough_has_come() -> None:
+    writer = Writer()
+    commit = GroupCommit(writer, SampleSettings(commit_interval=10, commit_burst=1))
+    await commit.append(batch(1))
+    waiting = asyncio.create_task(commit.append(batch(1)))
+    await settle()
+    assert not waiting.done()
+    await commit.append(batch(4999))
+    assert (await waiting).stored == 1
+    assert writer.groups == [[1], [1, 4999]]
+    await commit.close()
 
 
 def test_no_interval_is_no_pace() -> None:
     pace = Pace(0, burst=1)
-    assert [pace.delay(0.0) for _ in range(100)] == [0] * 100
+    assert [pace.delay(0.0, 1) for _ in range(100)] == [0] * 100

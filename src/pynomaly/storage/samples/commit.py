@@ -23,8 +23,15 @@ class _Waiting:
     done: asyncio.Future[Appended]
 
 
+_LARGE_COMMIT = 5_000
+"""Samples from which on a commit is worth its part on disk, and waits for nothing."""
+
+
 class Pace:
-    """Lets a few commits follow each other at once, then one an interval (a token bucket)."""
+    """Lets a few small commits follow each other at once, then one an interval.
+
+    A token bucket. Many small commits cost more in merges than in themselves; large ones do not.
+    """
 
     def __init__(self, interval: float, burst: int) -> None:
         self._interval = interval
@@ -32,9 +39,9 @@ class Pace:
         self._tokens = float(burst)
         self._last = 0.0
 
-    def delay(self, now: float) -> float:
-        """Seconds to wait before the next commit, which this call spends a token for."""
-        if self._interval <= 0:
+    def delay(self, now: float, samples: int) -> float:
+        """Seconds to wait before a commit of this size, which this call spends a token for."""
+        if self._interval <= 0 or samples >= _LARGE_COMMIT:
             return 0.0
         self._tokens = min(self._burst, self._tokens + (now - self._last) / self._interval)
         self._last = now
@@ -73,7 +80,7 @@ class GroupCommit:
         self._queue.append(waiting)
         self._count(len(batch))
         self._wake.set()
-        if self.pending >= self._settings.commit_samples:
+        if self.pending >= _LARGE_COMMIT:
             self._full.set()
         return await waiting.done
 
@@ -100,8 +107,8 @@ class GroupCommit:
             await self._commit(self._take())
 
     async def _wait_turn(self) -> None:
-        delay = self._pace.delay(asyncio.get_running_loop().time())
-        if delay and not self._closing and self.pending < self._settings.commit_samples:
+        delay = self._pace.delay(asyncio.get_running_loop().time(), self.pending)
+        if delay and not self._closing:
             self._full.clear()
             try:
                 await asyncio.wait_for(self._full.wait(), delay)

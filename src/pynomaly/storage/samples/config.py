@@ -29,12 +29,14 @@ class SampleSettings(Section):
         default=0.2,
         ge=0,
         le=10,
-        description="Seconds between commits under sustained load; an idle store commits at once.",
+        description="Seconds between small commits under sustained load; an idle store and large "
+        "batches commit at once.",
     )
     commit_burst: int = Field(
         default=25,
         ge=1,
-        description="Commits that may follow each other at once before `commit_interval` holds.",
+        description="Small commits that may follow each other at once before `commit_interval` "
+        "holds.",
     )
     commit_samples: int = Field(
         default=1_000_000, ge=1_000, description="The most samples of one commit."
