@@ -30,7 +30,9 @@ def bind(host: str, port: int, option: str) -> socket.socket:
         sock.listen(2048)
     except OSError as error:
         sock.close()
-        raise CannotStart(_why_not(error, host, port), hint=f"Choose another with {option}.") from error
+        raise CannotStart(
+            _why_not(error, host, port), hint=f"Choose another with {option}."
+        ) from error
     sock.setblocking(False)
     return sock
 
@@ -48,7 +50,12 @@ def _by_whom(port: int) -> str:
     with contextlib.suppress(psutil.Error, PermissionError):
         for connection in psutil.net_connections(kind="tcp"):
             local = connection.laddr
-            if connection.status == psutil.CONN_LISTEN and local and local.port == port and connection.pid:
+            if (
+                connection.status == psutil.CONN_LISTEN
+                and local
+                and local.port == port
+                and connection.pid
+            ):
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return ""
 
