@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 
-.PHONY: up test check format lock bench judge clean
+.PHONY: up test check format lock bench judge proto clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -27,6 +27,13 @@ format: .venv/.dev ## put the code in its form
 
 bench: .venv/.dev ## measure, beside the peers that are installed
 	$(RUN) benchmarks $(ARGS)
+
+judge: .venv/.dev ## run the field's own test suites found under DIR
+	$(RUN) tests.judge $(DIR)
+
+proto: .venv/.dev ## renew the code made from the .proto files
+	PATH=$(BIN):$$PATH $(RUN) grpc_tools.protoc -I src --python_out=src --mypy_out=quiet:src \
+	  src/pynomaly/ingest/remote_write/v1.proto src/pynomaly/ingest/remote_write/v2.proto
 
 lock: .venv/.dev ## renew the locks of names and hashes
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

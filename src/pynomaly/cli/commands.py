@@ -110,6 +110,22 @@ def status(json_: Json = False, url: Url = DEFAULT_URL) -> None:
     raise typer.Exit(0 if healthy else 1)
 
 
+@app.command("import", epilog="Example: pynomaly import history.om.gz")
+def import_(
+    file: Annotated[str, typer.Argument(help="OpenMetrics or CSV; - is stdin.", metavar="FILE")],
+    format_: Annotated[
+        str, typer.Option("--format", help="csv or openmetrics [by the file's name].")
+    ] = "",
+    json_: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Import history, with its own timestamps."""
+    from pynomaly.cli.import_command import run
+
+    with errors_in_a_line():
+        run(url, file, format_=format_, as_json=json_)
+
+
 @config_app.command("check", epilog="Example: pynomaly config check --config my.yml")
 def config_check(config: ConfigFile = None, json_: Json = False) -> None:
     """Say whether the configuration and the files it names can be used, and what has no effect."""

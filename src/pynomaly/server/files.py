@@ -1,8 +1,7 @@
 """The files that the configuration names: what to scrape, and by which rules to judge."""
 
 import glob
-import importlib.resources
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pynomaly.ingest.scrape.config import PrometheusConfig
 from pynomaly.ingest.scrape.config import load as load_prometheus_config
 from pynomaly.model.document import ConfigError
 from pynomaly.rules.config import RuleGroup, load_rules
+from pynomaly.rules.defaults import default_groups
 from pynomaly.server.sections import Configuration
 
 
@@ -29,7 +29,7 @@ def load_named_files(configuration: Configuration) -> NamedFiles:
         ConfigError: with file, line and fault of the first file that cannot be used.
     """
     prometheus, warnings = _prometheus(configuration.components.metrics.config_file)
-    groups = list(_shipped_rules()) if configuration.rules.defaults else []
+    groups = default_groups() if configuration.rules.defaults else []
     patterns = [*map(str, configuration.rules.rule_files), *prometheus.rule_files]
     for path in _matching(patterns):
         groups += load_rules(_read(path), str(path))
@@ -40,13 +40,6 @@ def _prometheus(path: Path | None) -> tuple[PrometheusConfig, list[str]]:
     if path is None:
         return PrometheusConfig(), []
     return load_prometheus_config(_read(path), str(path))
-
-
-def _shipped_rules() -> Iterator[RuleGroup]:
-    folder = importlib.resources.files("pynomaly.rules") / "defaults"
-    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
-        if entry.name.endswith((".yml", ".yaml")):
-            yield from load_rules(entry.read_text(encoding="utf-8"), f"defaults/{entry.name}")
 
 
 def _matching(patterns: Iterable[str]) -> list[Path]:

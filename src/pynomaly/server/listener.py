@@ -73,8 +73,9 @@ class Listener:
         config = uvicorn.Config(
             app,
             log_config=None,
+            ws="websockets-sansio",
             access_log=False,
-            lifespan="off",
+            lifespan="on",
             timeout_graceful_shutdown=_GRACE_SECONDS,
             server_header=False,
             proxy_headers=False,  # who may speak for a client is decided in access, not here

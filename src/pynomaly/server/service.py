@@ -1,0 +1,362 @@
+"""The whole product: every part built in dependency order, undone in reverse.
+
+``start`` is one long list on purpose: whoever wonders what there is and what stands on what reads
+it from top to bottom. Each step pushes its own undoing, so that a start that fails half-way, or is
+interrupted, leaves nothing behind.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from pynomaly import __version__
+from pynomaly.access.asgi import AccessMiddleware
+from pynomaly.access.audit import AuditLog
+from pynomaly.access.gate import Gate
+from pynomaly.alerting.channels.webhook import WebhookChannel
+from pynomaly.alerting.repository import RecordsLog
+from pynomaly.alerting.service import Notifier
+from pynomaly.alerting.stages import Deliver, Remember, Truncate
+from pynomaly.api import alerts as alerts_api
+from pynomaly.api import app as api_app
+from pynomaly.api import control, health, ingest, prometheus
+from pynomaly.api import rules as rules_api
+from pynomaly.api import storage as storage_api
+from pynomaly.detection.config import DetectionSettings
+from pynomaly.detection.service import Judge
+from pynomaly.ingest.host import HostCollector
+from pynomaly.ingest.host.process import register_process_metrics
+from pynomaly.ingest.push import PushDeps
+from pynomaly.ingest.registry import SelfObservation, Source
+from pynomaly.ingest.scrape.manager import ScrapeManager
+from pynomaly.model.clock import Clock
+from pynomaly.model.errors import PynomalyError
+from pynomaly.observability import REGISTRY
+from pynomaly.promql.local import LocalQuerier
+from pynomaly.rules.evaluate import explore_link
+from pynomaly.rules.manager import RuleManager
+from pynomaly.server.files import NamedFiles, load_named_files
+from pynomaly.server.health import ACTIVE, HealthBoard, of_job
+from pynomaly.server.listener import Listener, bind
+from pynomaly.server.sections import Configuration
+from pynomaly.server.views import ProductStats, TargetView, health_view
+from pynomaly.storage.bus import Bus
+from pynomaly.storage.engine.embedded import EmbeddedEngine
+from pynomaly.storage.records import Records
+from pynomaly.storage.samples.store import SampleStore
+from pynomaly.storage.samples.verify import verify
+from pynomaly.storage.scheduler import Scheduler
+from pynomaly.web.app import create_app as create_web_app
+from pynomaly.web.deps import WebDeps
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+_API_VERSION = "3.0.0"  # clients read it to know which of Prometheus's APIs is spoken
+_QUERY_THREADS = 4
+_NOTIFICATION_SECONDS = 5.0
+_AUDIT_FLUSH_SECONDS = 10.0
+_RETENTION_SECONDS = 600.0
+_DAY = 86_400.0
+
+
+class Service:
+    """The product in this process. ``reread`` gives the configuration anew, for a reload."""
+
+    def __init__(
+        self, configuration: Configuration, reread: Callable[[], Configuration], clock: Clock
+    ) -> None:
+        self._configuration = configuration
+        self._reread = reread
+        self._clock = clock
+        self._undo = AsyncExitStack()
+        self._reloading = asyncio.Lock()
+        self._reloads: set[asyncio.Task[None]] = set()
+        self.health = HealthBoard()
+        self.data_dir: Path = configuration.server.data_dir
+        self.api_url = self.web_url = ""
+
+    async def start(self, say: Say) -> None:
+        """Return when queries are answered, samples taken in and pages shown.
+
+        Raises:
+            PynomalyError: something cannot start; call ``stop`` all the same.
+        """
+        configuration, clock = self._configuration, self._clock
+        files = await asyncio.to_thread(load_named_files, configuration)
+        for warning in files.warnings:
+            log.warning(warning)
+        self._take_ports()
+        say(f"Opening the store in {self.data_dir} …")
+        engine, records = await self._open_storage()
+        audit = await self._keep_audit(records)
+        self._bus = Bus(clock)
+        self._scheduler = Scheduler(clock)
+        self._undo.push_async_callback(self._scheduler.close)
+        self._store = await self._open_samples(engine)
+        self._querier = self._answer_queries(engine)
+        self._rules = await self._evaluate_rules(files)
+        await self._notify(records)
+        self._judge()
+        self._scraping = await self._scrape(files)
+        self._observe_itself()
+        self._schedule_upkeep(audit)
+        say("Opening the doors …")
+        await self._listen(audit)
+        self.health.set_ready(True)
+
+    async def stop(self) -> None:
+        """Undo everything in reverse order; what was acknowledged is stored."""
+        self.health.set_ready(False)
+        await self._undo.aclose()
+
+    def reload_soon(self) -> None:
+        """Reload in the background and log what is wrong; for SIGHUP."""
+        task = asyncio.create_task(self._reload_and_log())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def reload(self) -> None:
+        """Read the files again: what is scraped, and the rules. No sample is lost.
+
+        Raises:
+            ConfigError: a file cannot be used; everything goes on as before.
+        """
+        async with self._reloading:
+            configuration = await asyncio.to_thread(self._reread)
+            files = await asyncio.to_thread(load_named_files, configuration)
+            await self._rules.apply(
+                files.rule_groups, default_interval=configuration.rules.evaluation_interval
+            )
+            await self._scraping.apply(files.prometheus)
+            for warning in files.warnings:
+                log.warning(warning)
+            log.info("configuration reloaded")
+
+    async def _reload_and_log(self) -> None:
+        try:
+            await self.reload()
+        except PynomalyError as error:
+            log.error("the configuration was not reloaded: %s", error)
+
+    def _take_ports(self) -> None:
+        server = self._configuration.server
+        self._api_socket = bind(server.host, server.api_port, "--api-port")
+        self._undo.callback(self._api_socket.close)
+        self._web_socket = bind(server.host, server.web_port, "--web-port")
+        self._undo.callback(self._web_socket.close)
+        self.api_url = _url(server.host, self._api_socket)
+        self.web_url = _url(server.host, self._web_socket)
+
+    async def _open_storage(self) -> tuple[EmbeddedEngine, Records]:
+        storage = self._configuration.storage
+        engine = await asyncio.to_thread(EmbeddedEngine, self.data_dir, storage.engine)
+        self._undo.push_async_callback(asyncio.to_thread, engine.close)
+        records = await asyncio.to_thread(Records.open, storage.records, self.data_dir)
+        self._undo.push_async_callback(asyncio.to_thread, records.close)
+        self.health.add("records", lambda: ACTIVE)
+        return engine, records
+
+    async def _keep_audit(self, records: Records) -> AuditLog:
+        days = self._configuration.access.audit_retention_days
+        audit = AuditLog(records, self._clock, retention_days=days)
+        self._undo.push_async_callback(asyncio.to_thread, audit.close)
+        return audit
+
+    async def _open_samples(self, engine: EmbeddedEngine) -> SampleStore:
+        def committed(samples: int, newest_ms: int) -> None:
+            self._bus.publish("samples", {"samples": samples, "newest": newest_ms})
+
+        settings = self._configuration.storage.samples
+        store = SampleStore(engine, self._clock, settings, self.data_dir, on_commit=committed)
+        self._undo.push_async_callback(store.close)
+        await store.start()
+        self.health.add("storage", lambda: ACTIVE)
+        return store
+
+    def _answer_queries(self, engine: EmbeddedEngine) -> LocalQuerier:
+        self._executor = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
+        self._undo.callback(self._executor.shutdown, wait=False, cancel_futures=True)
+        settings = self._configuration.query
+        return LocalQuerier(self._store, self._executor, settings, cancel_read=engine.cancel)
+
+    async def _evaluate_rules(self, files: NamedFiles) -> RuleManager:
+        rules = RuleManager(
+            self._querier,
+            self._store,
+            self._bus,
+            self._clock,
+            self._scheduler,
+            link=explore_link(self.web_url),
+            default_interval=self._configuration.rules.evaluation_interval,
+        )
+        self._undo.push_async_callback(rules.close)
+        await rules.apply(files.rule_groups)
+        self.health.add("rules", lambda: ACTIVE)
+        return rules
+
+    async def _notify(self, records: Records) -> None:
+        settings = self._configuration.alerting
+        if settings.webhook is None:
+            self.health.disable("alerting", "alerting.webhook.url is not set")
+            return
+        channel = WebhookChannel(settings.webhook, self.web_url)
+        self._undo.push_async_callback(channel.close)
+        told = RecordsLog(records)
+        stages = [
+            Truncate(settings.webhook.max_alerts),
+            Deliver(channel, self._clock),
+            Remember(told, self._clock),
+        ]
+        notifier = Notifier(
+            self._rules,
+            stages,
+            told,
+            self._clock,
+            self._bus,
+            receiver=settings.receiver,
+            group_by=settings.group_by,
+            repeat_interval=settings.repeat_interval,
+        )
+        self._undo.push_async_callback(notifier.close)
+        await notifier.start()
+        job = self._scheduler.every("notifications", _NOTIFICATION_SECONDS, notifier.check)
+        self.health.add("alerting", of_job(job))
+
+    def _judge(self) -> None:
+        if not self._configuration.components.anomaly_detection.enabled:
+            self.health.disable("anomaly_detection", "components.anomaly_detection.enabled")
+            return
+        settings = DetectionSettings()
+        judge = Judge(self._querier, self._store, settings)
+        job = self._scheduler.every("detection", settings.interval, judge)
+        self.health.add("anomaly_detection", of_job(job))
+
+    async def _scrape(self, files: NamedFiles) -> ScrapeManager:
+        scraping = ScrapeManager(self._store, self._clock, self._scheduler)
+        self._undo.push_async_callback(scraping.close)
+        await scraping.apply(files.prometheus)
+        if files.prometheus.scrape_configs:
+            self.health.add("scraping", lambda: ACTIVE)
+        else:
+            self.health.disable("scraping", "no prometheus.yml names a target")
+        return scraping
+
+    def _observe_itself(self) -> None:
+        _register_process_metrics_once()
+        settings = self._configuration.host_metrics
+        host = self._configuration.server.host
+        instance = f"{host}:{self._api_socket.getsockname()[1]}"
+        sources = [Source("pynomaly", instance, REGISTRY.collect)]
+        if settings.enabled:
+            collector = HostCollector(settings)
+            sources.append(Source("node", socket.gethostname(), collector.collect))
+        observation = SelfObservation(self._store, sources)
+        job = self._scheduler.every("self observation", settings.interval, observation)
+        self.health.add("host_metrics", of_job(job))
+
+    def _schedule_upkeep(self, audit: AuditLog) -> None:
+        async def enforce_retention(_: float) -> None:
+            await self._store.enforce_retention()
+
+        async def flush_audit(_: float) -> None:
+            await asyncio.to_thread(audit.flush)
+
+        async def prune_audit(_: float) -> None:
+            await asyncio.to_thread(audit.prune)
+
+        self._scheduler.every("retention", _RETENTION_SECONDS, enforce_retention)
+        self._scheduler.every("audit flush", _AUDIT_FLUSH_SECONDS, flush_audit)
+        self._scheduler.every("audit retention", _DAY, prune_audit)
+        for name in ("slo_monitoring", "capacity_planning", "alert_correlation"):
+            self.health.disable(name, "comes with a later version")
+
+    def applications(self) -> tuple[FastAPI, FastAPI]:
+        """The API and the pages, without the access control that ``start`` puts before them."""
+        return self._api(), self._pages()
+
+    def _api(self) -> FastAPI:
+        queries = prometheus.PrometheusDeps(
+            querier=self._querier,
+            reader=self._store,
+            clock=self._clock,
+            targets=self._scraping,
+            build=prometheus.BuildInfo(_API_VERSION, "", "Pynomaly", __version__),
+            executor=self._executor,
+            ready=self.health.ready,
+        )
+        push = PushDeps(self._store, self._clock, self._configuration.ingest)
+        return api_app.create_app(
+            [
+                prometheus.router(queries),
+                prometheus.probes(self.health.ready),
+                rules_api.router(self._rules),
+                alerts_api.router(self._rules),
+                ingest.router(push),
+                health.router(self.health),
+                control.router(self.reload),
+                storage_api.router(self._verify),
+            ]
+        )
+
+    def _pages(self) -> FastAPI:
+        return create_web_app(
+            WebDeps(
+                querier=self._querier,
+                reader=self._store,
+                bus=self._bus,
+                clock=self._clock,
+                health=lambda: health_view(self.health),
+                alerts=self._rules,
+                targets=TargetView(self._scraping),
+                stats=ProductStats(self._querier, self._store, self._clock, self.data_dir),
+                version=__version__,
+                api_url=self.api_url,
+                runbooks=_runbooks(),
+                settings=self._configuration.web,
+            )
+        )
+
+    async def _verify(self) -> dict[str, Any]:
+        report = await asyncio.to_thread(verify, self._store.engine)
+        return dict(report.to_json())
+
+    async def _listen(self, audit: AuditLog) -> None:
+        server = self._configuration.server
+        sockets = (self._api_socket, self._web_socket)
+        gate = Gate(
+            self._configuration.access,
+            host=server.host,
+            ports=[s.getsockname()[1] for s in sockets],
+            allowed_hosts=server.allowed_hosts,
+            trusted_proxies=server.trusted_proxies,
+        )
+        for app, sock in zip(self.applications(), sockets, strict=True):
+            listener = Listener(AccessMiddleware(app, gate, audit), sock)
+            self._undo.push_async_callback(listener.close)
+            await listener.start()
+
+
+def _url(host: str, sock: socket.socket) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{sock.getsockname()[1]}"
+
+
+def _runbooks() -> Path | None:
+    """The runbooks: beside the package in a checkout, inside it where it was installed."""
+    package = Path(__file__).parents[1]
+    places = (package / "runbooks", package.parents[1] / "docs" / "runbooks")
+    return next((place for place in places if place.is_dir()), None)
+
+
+def _register_process_metrics_once() -> None:
+    if "process_resident_memory_bytes" not in REGISTRY._names_to_collectors:
+        register_process_metrics(REGISTRY)
