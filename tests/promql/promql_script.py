@@ -79,10 +79,10 @@ def parse_script(text: str) -> list[Command]:
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
-        if raw[0] not in " \t" or re.match(r"(eval|load|clear)\b", line):
-            if not line.startswith("expect"):
-                commands.append(_command(number, line))
-                continue
+        begins = raw[0] not in " \t" or re.match(r"(eval|load|clear)\b", line)
+        if begins and not line.startswith("expect"):
+            commands.append(_command(number, line))
+            continue
         _detail(commands[-1], line)
     return commands
 

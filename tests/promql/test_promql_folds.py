@@ -1,5 +1,6 @@
 """Windows and reductions, held against the same written plainly."""
 
+import itertools
 import math
 
 import numpy as np
@@ -59,8 +60,8 @@ REFERENCES = {
     "stdvar_over_time": lambda v: float(np.var(np.array(v, dtype=np.longdouble))),
     "count_over_time": len,
     "last_over_time": lambda v: v[-1],
-    "changes": lambda v: sum(a != b for a, b in zip(v, v[1:], strict=False)),
-    "resets": lambda v: sum(b < a for a, b in zip(v, v[1:], strict=False)),
+    "changes": lambda v: sum(a != b for a, b in itertools.pairwise(v)),
+    "resets": lambda v: sum(b < a for a, b in itertools.pairwise(v)),
 }
 
 

@@ -17,8 +17,30 @@ from pynomaly.promql.scan import MAX_LENGTH, MAX_NESTING, MAX_OPERATORS, scan
 NAME = Matcher("__name__", MatchOp.EQUAL, "x")
 
 PIECES = st.sampled_from(
-    [*"()[]{}+-*/^,@=!~'\"`#.:", "x", "rate", "sum", "by", "5m", "1e9", "offset", "start()"]
-    + ["{a='b'}", "[5m]", "[5m:]", " ", "\n", "\\", "é", "0x", "bool", "on", "or", "inf", "-1"]
+    [
+        *"()[]{}+-*/^,@=!~'\"`#.:",
+        "x",
+        "rate",
+        "sum",
+        "by",
+        "5m",
+        "1e9",
+        "offset",
+        "start()",
+        "{a='b'}",
+        "[5m]",
+        "[5m:]",
+        " ",
+        "\n",
+        "\\",
+        "é",
+        "0x",
+        "bool",
+        "on",
+        "or",
+        "inf",
+        "-1",
+    ]
 )
 
 

@@ -31,6 +31,7 @@ def _offline(data_dir: Path) -> dict[str, Any]:
     engine = EmbeddedEngine(data_dir)
     try:
         migrate(engine, AREA, MIGRATIONS)
-        return dict(verify_engine(engine).to_json())
+        report: dict[str, Any] = json.loads(verify_engine(engine).to_json())
+        return report
     finally:
         engine.close()

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 
 from pynomaly import __version__
@@ -21,6 +22,7 @@ from pynomaly.access.asgi import AccessMiddleware
 from pynomaly.access.audit import AuditLog
 from pynomaly.access.gate import Gate
 from pynomaly.alerting.channels.webhook import WebhookChannel
+from pynomaly.alerting.contract import Stage
 from pynomaly.alerting.repository import RecordsLog
 from pynomaly.alerting.service import Notifier
 from pynomaly.alerting.stages import Deliver, Remember, Truncate
@@ -211,7 +213,7 @@ class Service:
         channel = WebhookChannel(settings.webhook, self.web_url)
         self._undo.push_async_callback(channel.close)
         told = RecordsLog(records)
-        stages = [
+        stages: list[Stage] = [
             Truncate(settings.webhook.max_alerts),
             Deliver(channel, self._clock),
             Remember(told, self._clock),
@@ -327,7 +329,8 @@ class Service:
 
     async def _verify(self) -> dict[str, Any]:
         report = await asyncio.to_thread(verify, self._store.engine)
-        return dict(report.to_json())
+        counts: dict[str, Any] = orjson.loads(report.to_json())
+        return counts
 
     async def _listen(self, audit: AuditLog) -> None:
         server = self._configuration.server
