@@ -1,6 +1,6 @@
 """Evaluates expressions: one method for each kind of node."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 import numpy as np
 
@@ -230,7 +230,9 @@ class Evaluator:
             chunks = self._state.select(vector.matchers, start, ends.end)
         return leaves.over_windows(self._state, chunks, ends, grid, over.range_ms, compute)
 
-    def _subquery_chunks(self, node: nodes.Subquery, ends: Grid) -> Iterator[SeriesSamples]:
+    def _subquery_chunks(
+        self, node: nodes.Subquery, ends: Grid
+    ) -> Generator[SeriesSamples, None, None]:
         yield self.subquery(node, ends)
 
     def subquery(self, node: nodes.Subquery, ends: Grid) -> SeriesSamples:

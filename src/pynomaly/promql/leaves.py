@@ -1,6 +1,7 @@
 """Where stored samples become matrices: selectors, and functions over windows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 
 import numpy as np
 
@@ -59,8 +60,9 @@ def instant(
     lookback = round(state.settings.lookback * 1000)
     ends = reference(state, grid, selector.offset_ms, selector.at)
     parts = []
-    for chunk in state.select(selector.matchers, ends.start - lookback + 1, ends.end):
-        for block in blocks(chunk, ends.count):
+    start = ends.start - lookback + 1
+    with closing(state.select(selector.matchers, start, ends.end)) as chunks:
+        for block in (block for chunk in chunks for block in blocks(chunk, ends.count)):
             state.check()
             state.charge(len(block) * ends.count)
             labels, values, present = block.labels, *_latest(block, ends, lookback, timestamps)
@@ -97,7 +99,7 @@ def _compact(
 
 def over_windows(
     state: QueryState,
-    chunks: Iterator[SeriesSamples],
+    chunks: Generator[SeriesSamples, None, None],
     ends: Grid,
     grid: Grid,
     range_ms: int,
@@ -105,8 +107,9 @@ def over_windows(
 ) -> Matrix:
     """Fold the windows of every series onto the grid; the series keep their names."""
     parts = []
-    for chunk in chunks:
-        for block in blocks(without_stale(chunk), grid.count):
+    with closing(chunks):
+        whole = (without_stale(chunk) for chunk in chunks)
+        for block in (block for chunk in whole for block in blocks(chunk, grid.count)):
             state.check()
             state.charge(len(block) * grid.count)
             found = windows(block, ends, range_ms)
@@ -119,12 +122,13 @@ def samples_of(state: QueryState, selector: MatrixSelector, grid: Grid) -> Serie
     """The samples in the window of a range selector at the one step of an instant query."""
     vector = selector.vector
     ends = reference(state, grid, vector.offset_ms, vector.at)
-    chunks = []
+    found = []
     start = ends.start - selector.range_ms + 1
-    for chunk in state.select(vector.matchers, start, ends.end):
-        chunks.append(without_stale(chunk))
-        state.charge(len(chunks[-1].ts))
-    return joined(chunks)
+    with closing(state.select(vector.matchers, start, ends.end)) as chunks:
+        for chunk in chunks:
+            found.append(without_stale(chunk))
+            state.charge(len(found[-1].ts))
+    return joined(found)
 
 
 def joined(chunks: list[SeriesSamples]) -> SeriesSamples:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -124,8 +124,11 @@ class QueryState:
 
     def select(
         self, matchers: tuple[Matcher, ...], start_ms: int, end_ms: int
-    ) -> Iterator[SeriesSamples]:
-        """Read samples chunk by chunk, counted, stopping when the query must."""
+    ) -> Generator[SeriesSamples, None, None]:
+        """Read samples chunk by chunk, counted, stopping when the query must.
+
+        Close it: that ends a read of the engine at once, not when memory is collected.
+        """
         if end_ms < start_ms:
             return
         self._selects += 1
@@ -137,8 +140,12 @@ class QueryState:
             chunk_samples=self.settings.chunk_samples,
             query_id=self.reading,
         )
-        for chunk in chunks:
-            self.check()
-            self.samples_read += len(chunk.ts)
-            yield chunk
-        self.reading = ""
+        try:
+            for chunk in chunks:
+                self.check()
+                self.samples_read += len(chunk.ts)
+                yield chunk
+        finally:
+            self.reading = ""
+            if isinstance(chunks, Generator):
+                chunks.close()
