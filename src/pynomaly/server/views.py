@@ -1,5 +1,6 @@
 """What the pages show of the parts: their state in the words of ``web``."""
 
+import asyncio
 import shutil
 import time
 from collections.abc import Sequence
@@ -78,10 +79,10 @@ class ProductStats:
         return self._known
 
     async def _ask(self) -> Stats:
-        disk = await self._number('sum(pynomaly_storage_bytes{job="pynomaly"})')
+        stored = await asyncio.to_thread(self._store.stats)
         top = await self._ranked(f'topk({_TOP_METRICS}, count by (__name__) ({{job!=""}}))')
         return Stats(
-            series=len(self._store.index),
+            series=stored.series,
             samples_per_second=await self._number(
                 'sum(rate(pynomaly_ingested_samples_total{job="pynomaly"}[1m]))'
             ),
@@ -89,7 +90,7 @@ class ProductStats:
                 "histogram_quantile(0.95, sum by (le) "
                 '(rate(pynomaly_query_duration_seconds_bucket{job="pynomaly"}[5m])))'
             ),
-            disk_bytes=None if disk is None else int(disk),
+            disk_bytes=stored.all_bytes,
             disk_free_bytes=shutil.disk_usage(self._data_dir).free,
             memory_bytes=int(self._process.memory_info().rss),
             uptime_seconds=time.monotonic() - self._began,
