@@ -16,7 +16,7 @@ from pynomaly.model.errors import PynomalyError
 from pynomaly.observability import REGISTRY
 from pynomaly.promql.contract import Querier
 from pynomaly.rules.config import RuleGroup
-from pynomaly.rules.evaluate import Link, explore_link
+from pynomaly.rules.evaluate import Link, RuleState, explore_link
 from pynomaly.rules.group import GroupRunner, stale_batch
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.samples.contract import Appender
@@ -84,6 +84,10 @@ class RuleManager:
     def groups(self) -> list[GroupRunner]:
         """Every group with its rules, in the order given."""
         return list(self._runners.values())
+
+    def rules(self) -> list[RuleState]:
+        """Every rule with its state, in the order given."""
+        return [state for runner in self._runners.values() for state in runner.rules]
 
     def alerts(self) -> list[Alert]:
         """The pending and firing alerts."""

@@ -1,6 +1,7 @@
 """How every part is, asked when somebody wants to know."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from pynomaly.api.health import ComponentHealth, ComponentStatus
 from pynomaly.storage.scheduler import Job
@@ -46,5 +47,53 @@ def of_job(job: Job) -> Check:
         if job.last_error:
             return ComponentHealth(ComponentStatus.DEGRADED, job.last_error)
         return ACTIVE
+
+    return check
+
+
+class Failing(Protocol):
+    """Something that knows whether its last attempt went wrong."""
+
+    @property
+    def last_error(self) -> str:
+        """Why the last attempt failed; empty when it went well."""
+        ...
+
+
+def of_attempts(noun: str, attempts: Callable[[], Sequence[Failing]]) -> Check:
+    """Degraded while the last attempt of any of several failed; says how many, and one reason."""
+
+    def check() -> ComponentHealth:
+        every = attempts()
+        errors = [a.last_error for a in every if a.last_error]
+        if not errors:
+            return ACTIVE
+        reason = f"{len(errors)} of {len(every)} {noun} fail; one of them: {errors[0]}"
+        return ComponentHealth(ComponentStatus.DEGRADED, reason)
+
+    return check
+
+
+def of_scraping(targets: Callable[[], Sequence[Failing]]) -> Check:
+    """Not in use without a target; that single targets fail is theirs, that all do is ours."""
+
+    def check() -> ComponentHealth:
+        every = targets()
+        if not every:
+            return ComponentHealth(ComponentStatus.DISABLED, "no prometheus.yml names a target")
+        if all(target.last_error for target in every):
+            reason = f"none of {len(every)} targets can be scraped; {every[0].last_error}"
+            return ComponentHealth(ComponentStatus.DEGRADED, reason)
+        return ACTIVE
+
+    return check
+
+
+def of_trouble(trouble: Callable[[], str | None]) -> Check:
+    """Degraded while a part says what its trouble is."""
+
+    def check() -> ComponentHealth:
+        reason = trouble()
+        return ComponentHealth(ComponentStatus.DEGRADED, reason) if reason else ACTIVE
 
     return check

@@ -10,8 +10,10 @@ from pydantic.config import JsonDict
 
 from pynomaly.access.config import AccessSettings
 from pynomaly.alerting.config import AlertingSettings
+from pynomaly.detection.config import DetectionSettings
 from pynomaly.ingest.host.config import HostSection
 from pynomaly.ingest.push import PushLimits
+from pynomaly.ingest.scrape.settings import ScrapeSettings
 from pynomaly.model.document import Section
 from pynomaly.model.duration import Duration
 from pynomaly.promql.config import QuerySettings
@@ -109,6 +111,9 @@ class MetricsComponent(Section):
         description="A `prometheus.yml` to scrape by. A relative path starts at the folder of "
         "this file.",
     )
+    scrape: ScrapeSettings = Field(
+        default=ScrapeSettings(), description="What a `prometheus.yml` has no words for."
+    )
 
 
 class Algorithm(Section):
@@ -126,7 +131,7 @@ class Algorithm(Section):
     enabled: bool = Field(default=True, description="Whether it is used.")
 
 
-class AnomalyDetectionComponent(Section):
+class AnomalyDetectionComponent(DetectionSettings):
     """Finding anomalies."""
 
     enabled: bool = Field(default=True, description="Judge series, and write `anomaly_score`.")

@@ -31,7 +31,6 @@ from pynomaly.api import app as api_app
 from pynomaly.api import control, health, ingest, prometheus
 from pynomaly.api import rules as rules_api
 from pynomaly.api import storage as storage_api
-from pynomaly.detection.config import DetectionSettings
 from pynomaly.detection.service import Judge
 from pynomaly.ingest.host import HostCollector
 from pynomaly.ingest.host.process import register_process_metrics
@@ -45,7 +44,7 @@ from pynomaly.promql.local import LocalQuerier
 from pynomaly.rules.evaluate import explore_link
 from pynomaly.rules.manager import RuleManager
 from pynomaly.server.files import NamedFiles, load_named_files
-from pynomaly.server.health import ACTIVE, HealthBoard, of_job
+from pynomaly.server.health import HealthBoard, of_attempts, of_job, of_scraping, of_trouble
 from pynomaly.server.listener import Listener, bind
 from pynomaly.server.sections import Configuration
 from pynomaly.server.views import ProductStats, TargetView, health_view
@@ -66,6 +65,7 @@ _API_VERSION = "3.0.0"  # clients read it to know which of Prometheus's APIs is 
 _QUERY_THREADS = 4
 _NOTIFICATION_SECONDS = 5.0
 _AUDIT_FLUSH_SECONDS = 10.0
+_RECORDS_CHECK_SECONDS = 10.0
 _RETENTION_SECONDS = 600.0
 _DAY = 86_400.0
 
@@ -83,6 +83,8 @@ class Service:
         self._reloading = asyncio.Lock()
         self._reloads: set[asyncio.Task[None]] = set()
         self.health = HealthBoard()
+        self._reload_error: str | None = None
+        self.health.add("configuration", of_trouble(lambda: self._reload_error))
         self.data_dir: Path = configuration.server.data_dir
         self.api_url = self.web_url = ""
 
@@ -110,7 +112,7 @@ class Service:
         self._judge()
         self._scraping = await self._scrape(files)
         self._observe_itself()
-        self._schedule_upkeep(audit)
+        self._schedule_upkeep(records, audit)
         say("Opening the doors …")
         await self._listen(audit)
         self.health.set_ready(True)
@@ -133,15 +135,23 @@ class Service:
             ConfigError: a file cannot be used; everything goes on as before.
         """
         async with self._reloading:
-            configuration = await asyncio.to_thread(self._reread)
-            files = await asyncio.to_thread(load_named_files, configuration)
-            await self._rules.apply(
-                files.rule_groups, default_interval=configuration.rules.evaluation_interval
-            )
-            await self._scraping.apply(files.prometheus)
-            for warning in files.warnings:
-                log.warning(warning)
+            try:
+                await self._apply_files()
+            except PynomalyError as error:
+                self._reload_error = f"The last reload was refused: {error}"
+                raise
+            self._reload_error = None
             log.info("configuration reloaded")
+
+    async def _apply_files(self) -> None:
+        configuration = await asyncio.to_thread(self._reread)
+        files = await asyncio.to_thread(load_named_files, configuration)
+        await self._rules.apply(
+            files.rule_groups, default_interval=configuration.rules.evaluation_interval
+        )
+        await self._scraping.apply(files.prometheus)
+        for warning in files.warnings:
+            log.warning(warning)
 
     async def _reload_and_log(self) -> None:
         try:
@@ -164,7 +174,6 @@ class Service:
         self._undo.push_async_callback(asyncio.to_thread, engine.close)
         records = await asyncio.to_thread(Records.open, storage.records, self.data_dir)
         self._undo.push_async_callback(asyncio.to_thread, records.close)
-        self.health.add("records", lambda: ACTIVE)
         return engine, records
 
     async def _keep_audit(self, records: Records) -> AuditLog:
@@ -181,7 +190,7 @@ class Service:
         store = SampleStore(engine, self._clock, settings, self.data_dir, on_commit=committed)
         self._undo.push_async_callback(store.close)
         await store.start()
-        self.health.add("storage", lambda: ACTIVE)
+        self.health.add("storage", of_trouble(store.trouble))
         return store
 
     def _answer_queries(self, engine: EmbeddedEngine) -> LocalQuerier:
@@ -202,7 +211,7 @@ class Service:
         )
         self._undo.push_async_callback(rules.close)
         await rules.apply(files.rule_groups)
-        self.health.add("rules", lambda: ACTIVE)
+        self.health.add("rules", of_attempts("rules", rules.rules))
         return rules
 
     async def _notify(self, records: Records) -> None:
@@ -234,26 +243,25 @@ class Service:
         self.health.add("alerting", of_job(job))
 
     def _judge(self) -> None:
-        if not self._configuration.components.anomaly_detection.enabled:
+        settings = self._configuration.components.anomaly_detection
+        if not settings.enabled:
             self.health.disable("anomaly_detection", "components.anomaly_detection.enabled")
             return
-        settings = DetectionSettings()
         judge = Judge(self._querier, self._store, settings)
         job = self._scheduler.every("detection", settings.interval, judge)
         self.health.add("anomaly_detection", of_job(job))
 
     async def _scrape(self, files: NamedFiles) -> ScrapeManager:
-        scraping = ScrapeManager(self._store, self._clock, self._scheduler)
+        settings = self._configuration.components.metrics.scrape
+        scraping = ScrapeManager(self._store, self._clock, self._scheduler, settings)
         self._undo.push_async_callback(scraping.close)
         await scraping.apply(files.prometheus)
-        if files.prometheus.scrape_configs:
-            self.health.add("scraping", lambda: ACTIVE)
-        else:
-            self.health.disable("scraping", "no prometheus.yml names a target")
+        self.health.add("scraping", of_scraping(scraping.targets))
         return scraping
 
     def _observe_itself(self) -> None:
-        _register_process_metrics_once()
+        for collector in register_process_metrics(REGISTRY):
+            self._undo.callback(REGISTRY.unregister, collector)
         settings = self._configuration.host_metrics
         host = self._configuration.server.host
         instance = f"{host}:{self._api_socket.getsockname()[1]}"
@@ -265,12 +273,15 @@ class Service:
         job = self._scheduler.every("self observation", settings.interval, observation)
         self.health.add("host_metrics", of_job(job))
 
-    def _schedule_upkeep(self, audit: AuditLog) -> None:
+    def _schedule_upkeep(self, records: Records, audit: AuditLog) -> None:
         async def enforce_retention(_: float) -> None:
             await self._store.enforce_retention()
 
         async def flush_audit(_: float) -> None:
             await asyncio.to_thread(audit.flush)
+
+        async def ping_records(_: float) -> None:
+            await asyncio.to_thread(records.ping)
 
         async def prune_audit(_: float) -> None:
             await asyncio.to_thread(audit.prune)
@@ -278,6 +289,8 @@ class Service:
         self._scheduler.every("retention", _RETENTION_SECONDS, enforce_retention)
         self._scheduler.every("audit flush", _AUDIT_FLUSH_SECONDS, flush_audit)
         self._scheduler.every("audit retention", _DAY, prune_audit)
+        job = self._scheduler.every("records check", _RECORDS_CHECK_SECONDS, ping_records)
+        self.health.add("records", of_job(job))
         for name in ("slo_monitoring", "capacity_planning", "alert_correlation"):
             self.health.disable(name, "comes with a later version")
 
@@ -358,8 +371,3 @@ def _runbooks() -> Path | None:
     package = Path(__file__).parents[1]
     places = (package / "runbooks", package.parents[1] / "docs" / "runbooks")
     return next((place for place in places if place.is_dir()), None)
-
-
-def _register_process_metrics_once() -> None:
-    if "process_resident_memory_bytes" not in REGISTRY._names_to_collectors:
-        register_process_metrics(REGISTRY)

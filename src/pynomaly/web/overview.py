@@ -15,6 +15,11 @@ _SENT = (
     'sum by (instance) (rate(node_network_transmit_bytes_total{device!="lo"}[$__rate_interval]))'
 )
 _READ = "sum by (instance) (rate(node_disk_read_bytes_total[$__rate_interval]))"
+_STORED = 'sum by (job) (rate(pynomaly_ingested_samples_total{job="pynomaly"}[$__rate_interval]))'
+_ANSWERED = (
+    "histogram_quantile(%s, sum by (le) "
+    '(rate(pynomaly_query_duration_seconds_bucket{job="pynomaly"}[$__rate_interval])))'
+)
 _WRITTEN = "sum by (instance) (rate(node_disk_written_bytes_total[$__rate_interval]))"
 
 Panel = dict[str, Any]
@@ -86,6 +91,20 @@ CHARTS: list[Panel] = [
         "title": "Load, 1 min",
         "queries": [_query("node_load1", "{{instance}}")],
         "unit": "",
+        "zero": True,
+    },
+    {
+        "id": "ingest",
+        "title": "Samples stored a second",
+        "queries": [_query(_STORED, "stored")],
+        "unit": "",
+        "zero": True,
+    },
+    {
+        "id": "latency",
+        "title": "Answering a query",
+        "queries": [_query(_ANSWERED % "0.5", "median"), _query(_ANSWERED % "0.95", "95 of 100")],
+        "unit": "s",
         "zero": True,
     },
 ]

@@ -15,6 +15,8 @@ from pynomaly.ingest.history.series import Remembered
 from pynomaly.ingest.moment import FIRST_MILLISECONDS, FIRST_TOO_LARGE
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import BoolArray, IdArray, SampleBatch, TimeArray, ValueArray
+from pynomaly.storage.engine.arrow import column as arrow_column
+from pynomaly.storage.engine.arrow import numbers
 
 # Cells in quotes, with doubled quotes inside, or without any; possessive, so that it is linear.
 _WELL_QUOTED = re.compile(rb'(?:(?:"(?:[^"\r\n]++|"")*+"|[^",\r\n]*+)(?:,|\r?\n|\Z))*+').fullmatch
@@ -75,8 +77,9 @@ def read_wide(
     parts: list[tuple[IdArray, TimeArray, ValueArray]] = []
     for one, (_, place) in zip(ids, form.series, strict=True):
         cells = table[place]
-        there: BoolArray = pc.not_equal(cells, "").to_numpy().astype(np.bool_)
-        values = _numbers(cells if there.all() else cells.filter(pa.array(there)))
+        filled = pc.not_equal(cells, "")
+        there: BoolArray = numbers(filled)
+        values = _numbers(cells if there.all() else cells.filter(filled))
         parts.append((np.full(len(values), one, np.uint64), ts[there], values))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     return SampleBatch(columns[0], columns[1], columns[2], labels)
@@ -84,7 +87,7 @@ def read_wide(
 
 def _numbers(cells: pa.ChunkedArray) -> ValueArray:
     try:
-        values: ValueArray = pc.cast(cells, pa.float64()).to_numpy()
+        values: ValueArray = numbers(pc.cast(cells, pa.float64()))
     except pa.ArrowInvalid as error:
         raise IrregularBlock from error
     return values
@@ -93,13 +96,13 @@ def _numbers(cells: pa.ChunkedArray) -> ValueArray:
 def _moments(cells: pa.ChunkedArray) -> TimeArray:
     """Numbers or ISO 8601, but not both in a block."""
     try:
-        numbers: ValueArray = pc.cast(cells, pa.float64()).to_numpy()
+        moments: ValueArray = numbers(pc.cast(cells, pa.float64()))
     except pa.ArrowInvalid:
         return _from_iso(cells)
-    size = np.abs(numbers)
+    size = np.abs(moments)
     if not (size < FIRST_TOO_LARGE).all():  # NaN included
         raise IrregularBlock
-    return np.rint(np.where(size < FIRST_MILLISECONDS, numbers * 1000, numbers)).astype(np.int64)
+    return np.rint(np.where(size < FIRST_MILLISECONDS, moments * 1000, moments)).astype(np.int64)
 
 
 def _from_iso(cells: pa.ChunkedArray) -> TimeArray:
@@ -107,7 +110,7 @@ def _from_iso(cells: pa.ChunkedArray) -> TimeArray:
         at = pc.cast(cells, pa.timestamp("ms", tz="UTC"))
     except pa.ArrowInvalid as error:
         raise IrregularBlock from error
-    ms: TimeArray = pc.cast(at, pa.int64()).to_numpy()
+    ms: TimeArray = numbers(pc.cast(at, pa.int64()))
     return ms
 
 
@@ -116,8 +119,8 @@ def _distinct(columns: Sequence[pa.ChunkedArray]) -> tuple[list[Key], NDArray[np
     encoded = [pc.dictionary_encode(column).combine_chunks() for column in columns]
     codes = np.zeros(len(columns[0]), np.int64)
     for column in encoded:
-        codes = codes * len(column.dictionary) + column.indices.to_numpy()
+        codes = codes * len(column.dictionary) + numbers(column.indices)
         _, codes = np.unique(codes, return_inverse=True)  # dense again, so that nothing overflows
     _, first, which = np.unique(codes, return_index=True, return_inverse=True)
-    texts = [column.dictionary.take(column.indices.take(pa.array(first))) for column in encoded]
+    texts = [column.dictionary.take(column.indices.take(arrow_column(first))) for column in encoded]
     return list(zip(*(text.to_pylist() for text in texts), strict=True)), which

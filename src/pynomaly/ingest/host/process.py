@@ -32,15 +32,15 @@ class PsutilProcessCollector(Collector):
             yield GaugeMetricFamily(name, meaning, value=value)
 
 
-def register_process_metrics(registry: CollectorRegistry) -> None:
-    """Add process, interpreter and garbage collector metrics to a registry, once per registry.
+def register_process_metrics(registry: CollectorRegistry) -> list[Collector]:
+    """Add process, interpreter and garbage collector metrics; returns what to unregister.
 
     Raises:
         ValueError: the registry has them already.
     """
     if sys.platform.startswith("linux"):
-        ProcessCollector(registry=registry)
+        process: Collector = ProcessCollector(registry=registry)
     else:
-        registry.register(PsutilProcessCollector())
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
+        process = PsutilProcessCollector()
+        registry.register(process)
+    return [process, PlatformCollector(registry=registry), GCCollector(registry=registry)]

@@ -306,12 +306,21 @@ def _warnings(config: PrometheusConfig, jobs: list[ScrapeConfig]) -> Iterator[st
             yield f"oauth2 of job {job.job_name!r} is not supported; it is scraped without"
         if job.tls_config.cert or job.tls_config.key.get_secret_value():
             yield f"cert and key of job {job.job_name!r} must be files; they are not used"
-        if any(name.endswith("_ref") for name in job.tls_config.model_fields_set):
+        if _refers_to_secrets(job):
             yield f"references to a secret store of job {job.job_name!r} are not supported"
         if job.proxy_from_environment or job.no_proxy or job.proxy_connect_header:
             yield f"of the proxy settings of job {job.job_name!r} only proxy_url is used"
+        for name in ("scrape_failure_log_file", "extra_scrape_metrics"):
+            if getattr(job, name):
+                yield f"{name} of job {job.job_name!r} is not supported and has no effect"
         if job.scrape_native_histograms or job.convert_classic_histograms_to_nhcb:
             yield f"native histograms of job {job.job_name!r} are not supported"
+
+
+def _refers_to_secrets(job: ScrapeConfig) -> bool:
+    sections = (job.tls_config, job.basic_auth, job.authorization)
+    given = (name for section in sections if section for name in section.model_fields_set)
+    return any(name.endswith("_ref") for name in given)
 
 
 def _checked_labels(labels: Mapping[str, str]) -> dict[str, str]:

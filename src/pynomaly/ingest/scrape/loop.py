@@ -148,7 +148,7 @@ class ScrapeLoop:
             self.target.scrape_url,
             self._headers,
             timeout=self.target.timeout,
-            limit=self.job.body_size_limit or self._settings.max_body_size,
+            limit=self.job.body_size_limit or self._settings.max_body_bytes,
         )
         arguments = (answer.body, answer.content_type, at_ms)
         if len(answer.body) <= _INLINE:

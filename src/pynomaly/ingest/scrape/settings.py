@@ -4,7 +4,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from pynomaly.ingest.scrape.values import Size
 from pynomaly.model.document import Section
 from pynomaly.model.duration import Duration
 
@@ -12,8 +11,9 @@ from pynomaly.model.duration import Duration
 class ScrapeSettings(Section):
     """How scraping behaves where Prometheus has flags, or nothing."""
 
-    max_body_size: Size = Field(
+    max_body_bytes: int = Field(
         default=128 * 1024 * 1024,
+        ge=1024,
         description="The bound of a body, decompressed, where body_size_limit sets none.",
     )
     openmetrics: Literal["specification", "prometheus"] = Field(

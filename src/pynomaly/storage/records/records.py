@@ -75,6 +75,15 @@ class Records:
         with self._translated(), self._writers.begin() as session:
             yield session
 
+    def ping(self) -> None:
+        """Ask the database for an answer.
+
+        Raises:
+            RecordsUnavailable: there is none.
+        """
+        with self.reading() as session:
+            session.execute(sa.text("SELECT 1"))
+
     def close(self) -> None:
         """Close every connection. Idempotent."""
         self.engine.dispose()

@@ -62,6 +62,7 @@ class GroupCommit:
         self._closing = False
         self.pending = 0
         self.last_seconds = 0.0
+        self.last_error: Exception | None = None
         self._task = asyncio.create_task(self._run(), name="group commit")
 
     async def append(self, batch: SampleBatch) -> Appended:
@@ -137,6 +138,7 @@ class GroupCommit:
             metrics.COMMIT_FAILURES.labels("internal").inc()
             self._fail(group, error)
         else:
+            self.last_error = None
             for waiting, outcome in zip(group, outcomes, strict=True):
                 _answer(waiting.done, outcome)
         finally:
@@ -145,6 +147,7 @@ class GroupCommit:
             self._count(-sum(len(w.batch) for w in group))
 
     def _fail(self, group: Sequence[_Waiting], error: Exception) -> None:
+        self.last_error = error
         for waiting in group:
             if not waiting.done.done():
                 waiting.done.set_exception(error)

@@ -76,6 +76,11 @@ class SampleStore:
             await commit.close()
         await asyncio.to_thread(self._thread.shutdown)
 
+    def trouble(self) -> str | None:
+        """Why samples are not stored right now; None when the last commit went well."""
+        error = self._commit.last_error if self._commit is not None else None
+        return None if error is None else f"The last commit failed: {error}"
+
     async def append(self, batch: SampleBatch) -> Appended:
         """See ``Appender.append``. The order of calls is the order of "received"."""
         if self._commit is None:
