@@ -104,7 +104,7 @@ def test_without_data_every_chart_says_so(browser: Browser) -> None:
     try:
         page = browser.new_page()
         page.goto(stage.url + "/")
-        expect(page.locator(".over strong")).to_have_text(["No data"] * 6, timeout=SLOW)
+        expect(page.locator(".over strong")).to_have_text(["No data"] * 8, timeout=SLOW)
         expect(page.locator('.tile[data-status="none"]')).to_have_count(8)
         expect(page.locator("#answer")).to_have_text("Not known: nothing is measured yet")
         page.close()
