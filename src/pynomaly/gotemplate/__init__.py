@@ -1,0 +1,1 @@
+"""Go's text/template in Python: what Prometheus's annotations and Alertmanager's messages use."""
