@@ -218,7 +218,11 @@ class Script:
         asyncio.run(self._store.append(_batch(rows)))
 
     def ask(self, case: Eval, grid: Grid, kind: str) -> QueryResult:
-        return answer(kind, case.expr, QueryState(self._store, QuerySettings(), grid))
+        return answer(
+            kind,
+            case.expr,
+            QueryState(self._store, QuerySettings(experimental_functions=True), grid),
+        )
 
     def check(self, case: Eval) -> str:
         try:

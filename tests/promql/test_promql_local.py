@@ -279,3 +279,21 @@ async def test_the_lookback_and_the_step_of_subqueries_are_settings(
     assert isinstance(dense, Matrix)
     assert len(late) == 0
     assert dense.values.tolist() == [[4.0]]
+
+
+@pytest.mark.parametrize(
+    ("expr", "refused"),
+    [
+        ("sum(limitk(2, n_total))", "1:5: parse error: limitk is experimental and switched off"),
+        ("n_total + fill(0) n_total", "1:11: parse error: fill is experimental and switched off"),
+    ],
+)
+async def test_what_is_experimental_is_refused_unless_it_is_switched_on(
+    store: MemorySamples, executor: ThreadPoolExecutor, expr: str, refused: str
+) -> None:
+    with pytest.raises(ParseError, match=refused) as error:
+        await LocalQuerier(store, executor).instant(expr, 60_000)
+    assert "query.experimental_functions" in error.value.hint
+
+    switched_on = QuerySettings(experimental_functions=True)
+    await LocalQuerier(store, executor, switched_on).instant(expr, 60_000)

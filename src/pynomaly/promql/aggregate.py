@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.model.samples import BoolArray, ValueArray
 from pynomaly.promql.contract import Matrix
 from pynomaly.promql.folds import Rows, fold, means, merge_moments, sums
-from pynomaly.promql.matrices import without_empty
+from pynomaly.promql.matrices import in_label_order, without_empty
 from pynomaly.promql.over_time import quantiles_of_rows
 
 Ids = NDArray[np.int64]
@@ -183,6 +184,46 @@ def _places(op: str, values: ValueArray, present: BoolArray) -> Ids:
     return places
 
 
+def limitk(matrix: Matrix, k: ValueArray, grouping: tuple[str, ...], without: bool) -> Matrix:
+    """The first ``k`` (``[steps]``) series of each group, in the order of their labels."""
+    if not len(matrix):
+        return matrix
+    ordered = in_label_order(matrix)
+    groups = Groups(ordered, grouping, without)
+    place = np.empty(ordered.values.shape, dtype=np.int64)
+    for _, rows in same_size(groups):
+        place[groups.order[rows]] = np.cumsum(groups.present[rows], axis=1) - 1
+    present = ordered.present & (place < np.trunc(k))
+    return without_empty(Matrix(ordered.labels, ordered.timestamps, ordered.values, present))
+
+
+def limit_ratio(matrix: Matrix, ratio: ValueArray) -> Matrix:
+    """About ``ratio`` (``[steps]``) of the series, the same ones as Prometheus picks.
+
+    A negative ratio picks those that ``1 + ratio`` leaves out.
+    """
+    offsets = np.array([sampling_offset(labels) for labels in matrix.labels])[:, None]
+    bounded = np.clip(ratio, -1.0, 1.0)
+    chosen = np.where(bounded >= 0, offsets < bounded, offsets >= 1.0 + bounded)
+    present = matrix.present & chosen
+    return without_empty(Matrix(matrix.labels, matrix.timestamps, matrix.values, present))
+
+
+def sampling_offset(labels: Labels) -> float:
+    """Where in [0, 1) a series lies for ``limit_ratio``: Prometheus's hash of its labels.
+
+    That is XXH64 over each name and value, each after its length: one byte, or 255 and three
+    bytes, the lowest first.
+    """
+    parts = (text.encode() for pair in labels.pairs for text in pair)
+    return xxhash.xxh64_intdigest(b"".join(_length(p) + p for p in parts)) / 2**64
+
+
+def _length(text: bytes) -> bytes:
+    size = len(text)
+    return bytes([size]) if size < 255 else b"\xff" + size.to_bytes(3, "little")
+
+
 def count_values(label: str, matrix: Matrix, grouping: tuple[str, ...], without: bool) -> Matrix:
     """How many series have each value; the value becomes a label."""
     kept = grouping if without else (*grouping, label)
@@ -209,3 +250,16 @@ def format_value(value: float) -> str:
     if np.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     return np.format_float_positional(value, trim="-")
+
+
+def format_openmetrics(value: float) -> str:
+    """A number as OpenMetrics writes it in labels: a whole one with ``.0``, large ones with e."""
+    if value in (1.0, 0.0, -1.0):
+        return f"{value:.1f}"
+    if np.isnan(value) or np.isinf(value):
+        return format_value(value)
+    text = repr(value)
+    mantissa, _, exponent = text.partition("e")
+    if not exponent:
+        return text
+    return f"{mantissa}e{int(exponent):+03d}"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.model.samples import BoolArray, ValueArray
 from pynomaly.promql.contract import Matrix, QueryError, Scalar
+from pynomaly.promql.fill import filled
 from pynomaly.promql.matching import (
     Ids,
     present_groups,
@@ -92,6 +93,8 @@ def vectors(node: Binary, lhs: Matrix, rhs: Matrix) -> Matrix:
     """
     swapped = node.matching.cardinality == Cardinality.ONE_TO_MANY
     many, one = (rhs, lhs) if swapped else (lhs, rhs)
+    if node.matching.fills:
+        many, one = filled(many, one, node.matching)
     ids = signatures(many.labels, one.labels, node.matching)
     _refuse_duplicates(node.matching, many, one, ids.right)
     of_many, of_one = _pairs(ids.left, ids.right, many.present, one.present)

@@ -16,5 +16,7 @@ class QuerySettings(Section):
     """The longest that any query may take; a caller may ask for less."""
     max_samples: int = Field(default=50_000_000, gt=0)
     """How many points one query may hold in memory at once (Prometheus's default)."""
+    experimental_functions: bool = False
+    """Answer what Prometheus calls experimental, such as ``limitk``, ``info`` and ``fill``."""
     chunk_samples: int = Field(default=2_000_000, gt=0)
     """About how many stored samples are read at a time."""

@@ -7,17 +7,19 @@ import numpy as np
 from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.model.matcher import MatchOp
 from pynomaly.model.samples import SeriesSamples, ValueArray
-from pynomaly.promql import aggregate, binary, leaves, nodes, relabel
+from pynomaly.promql import aggregate, binary, info, leaves, nodes, relabel
 from pynomaly.promql.contract import Matrix, QueryError, Scalar, String
-from pynomaly.promql.functions import DATES, MATH, clamp, rounded
+from pynomaly.promql.functions import DATES, MATH, clamp, go_max, go_min, rounded
 from pynomaly.promql.histogram import histogram_fraction, histogram_quantile
 from pynomaly.promql.leaves import KEEPS_NAME, RANGE_FUNCTIONS
 from pynomaly.promql.matrices import (
     SAME_LABELSET,
     has_duplicates,
+    merged,
     nameless,
     repeated,
     rows_of,
+    stacked,
     with_labels,
     without_empty,
     without_name,
@@ -25,12 +27,15 @@ from pynomaly.promql.matrices import (
 from pynomaly.promql.nodes import Node, ValueType
 from pynomaly.promql.over_time import quantile_over_time
 from pynomaly.promql.rates import Folded, predict_linear
+from pynomaly.promql.smoothing import double_exponential_smoothing
 from pynomaly.promql.state import Grid, QueryState
 from pynomaly.promql.windows import Windows, flattened
 
 Value = Matrix | Scalar | String
 
-ORDERING = frozenset({"sort", "sort_desc", "topk", "bottomk"})
+ORDERING = frozenset(
+    {"sort", "sort_desc", "sort_by_label", "sort_by_label_desc", "topk", "bottomk"}
+)
 """What gives an instant vector an order that is meant."""
 
 _COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
@@ -40,24 +45,24 @@ class Evaluator:
     """Evaluates one query. Recursion follows the nesting that the parser allows."""
 
     def __init__(self, state: QueryState) -> None:
-        self._state = state
+        self.state = state
 
     def evaluate(self, node: Node, grid: Grid) -> Value:
         """The value of an expression at every step of a grid."""
-        self._state.check()
+        self.state.check()
         if grid.count == 0:
             return self._nothing(node, grid)
         if node.fixed and grid.count > 1 and not isinstance(node, nodes.Number | nodes.Text):
             return self._once(node, grid)
-        held = self._state.held
-        self._state.charge(grid.count)
+        held = self.state.held
+        self.state.charge(grid.count)
         return self._settled(held, self._dispatch(node, grid))
 
     def _settled(self, held: int, result: Value) -> Value:
         """Count the result in place of everything that went into it."""
-        self._state.release(held)
+        self.state.release(held)
         if not isinstance(result, String):
-            self._state.charge(result.values.size)
+            self.state.charge(result.values.size)
         return result
 
     def _nothing(self, node: Node, grid: Grid) -> Value:
@@ -70,7 +75,7 @@ class Evaluator:
         result = self.evaluate(node, grid.first())
         match result:
             case Matrix():
-                self._state.charge(len(result) * (grid.count - 1))
+                self.state.charge(len(result) * (grid.count - 1))
                 return repeated(result, grid.times)
             case Scalar():
                 return Scalar(grid.times, np.repeat(result.values, grid.count))
@@ -84,7 +89,7 @@ class Evaluator:
             case nodes.Text():
                 return String(grid.start, node.value)
             case nodes.VectorSelector():
-                return leaves.instant(self._state, node, grid)
+                return leaves.instant(self.state, node, grid)
             case nodes.Call():
                 return self._call(node, grid)
             case nodes.Aggregation():
@@ -119,7 +124,7 @@ class Evaluator:
         spine = [node]
         while isinstance(spine[-1].lhs, nodes.Binary) and not spine[-1].lhs.fixed:
             spine.append(spine[-1].lhs)
-        held = self._state.held
+        held = self.state.held
         result = self.evaluate(spine[-1].lhs, grid)
         for each in reversed(spine):
             result = self._operate(each, result, self.evaluate(each.rhs, grid))
@@ -127,7 +132,7 @@ class Evaluator:
         return result
 
     def _operate(self, node: nodes.Binary, lhs: Value, rhs: Value) -> Value:
-        self._state.check()
+        self.state.check()
         if isinstance(lhs, Matrix) and isinstance(rhs, Matrix):
             if node.op in ("and", "or", "unless"):
                 return binary.sets(node, lhs, rhs)
@@ -151,8 +156,10 @@ class Evaluator:
             return aggregate.count_values(label, vector, grouping, without)
         param = np.empty(0) if node.param is None else self._scalar(node.param, grid)
         vector = self.matrix(node.expr, grid)
-        if node.op in ("topk", "bottomk"):
+        if node.op in ("topk", "bottomk", "limitk"):
             return self._rank(node, vector, param)
+        if node.op == "limit_ratio":
+            return self._limit_ratio(vector, param)
         if node.op == "quantile":
             self._check_quantile(param)
         return aggregate.aggregate(node.op, vector, param, grouping, without)
@@ -166,12 +173,25 @@ class Evaluator:
             raise QueryError(f"Scalar value {k.min():g} underflows int64")
         if k.max() >= 2.0**63:
             raise QueryError(f"Scalar value {k.max():g} overflows int64")
+        if node.op == "limitk":
+            return aggregate.limitk(vector, k, node.grouping, node.without)
         return aggregate.rank(node.op, vector, k, node.grouping, node.without)
+
+    def _limit_ratio(self, vector: Matrix, ratio: ValueArray) -> Matrix:
+        if np.isnan(ratio).any():
+            raise QueryError("Ratio value is NaN")
+        beyond = ratio[np.abs(ratio) > 1]
+        if len(beyond):
+            bound = "1" if beyond[0] > 0 else "-1"
+            self.state.warn(
+                f"ratio value should be between -1 and 1, got {beyond[0]:g}, capping to {bound}"
+            )
+        return aggregate.limit_ratio(vector, ratio)
 
     def _check_quantile(self, q: ValueArray) -> None:
         wrong = q[~((q >= 0) & (q <= 1))]
         if len(wrong):
-            self._state.warn_of_quantile(float(wrong[0]))
+            self.state.warn_of_quantile(float(wrong[0]))
 
     def _call(self, node: nodes.Call, grid: Grid) -> Value:
         if any(arg.type == ValueType.MATRIX for arg in node.args):
@@ -210,6 +230,10 @@ class Evaluator:
         if function == "predict_linear":
             at = grid.times / 1000
             return _renamed(self._over(over, grid, lambda w: predict_linear(w, at, params[0])))
+        if function == "double_exponential_smoothing":
+            return _renamed(
+                self._over(over, grid, lambda w: double_exponential_smoothing(w, *params))
+            )
         if function not in RANGE_FUNCTIONS:
             raise QueryError(f'function "{function}" is not supported')
         result = self._over(over, grid, RANGE_FUNCTIONS[function])
@@ -221,14 +245,14 @@ class Evaluator:
         """A function of windows, under the names of the series."""
         assert isinstance(over, nodes.MatrixSelector | nodes.Subquery)
         if isinstance(over, nodes.Subquery):
-            ends = leaves.reference(self._state, grid, over.offset_ms, over.at)
+            ends = leaves.reference(self.state, grid, over.offset_ms, over.at)
             chunks = self._subquery_chunks(over, ends)
         else:
             vector = over.vector
-            ends = leaves.reference(self._state, grid, vector.offset_ms, vector.at)
+            ends = leaves.reference(self.state, grid, vector.offset_ms, vector.at)
             start = ends.start - over.range_ms + 1
-            chunks = self._state.select(vector.matchers, start, ends.end)
-        return leaves.over_windows(self._state, chunks, ends, grid, over.range_ms, compute)
+            chunks = self.state.select(vector.matchers, start, ends.end)
+        return leaves.over_windows(self.state, chunks, ends, grid, over.range_ms, compute)
 
     def _subquery_chunks(
         self, node: nodes.Subquery, ends: Grid
@@ -237,7 +261,7 @@ class Evaluator:
 
     def subquery(self, node: nodes.Subquery, ends: Grid) -> SeriesSamples:
         """A subquery's own evaluation, at multiples of its step since the epoch."""
-        step = node.step_ms or round(self._state.settings.default_subquery_step * 1000)
+        step = node.step_ms or round(self.state.settings.default_subquery_step * 1000)
         start = ((ends.start - node.range_ms) // step + 1) * step
         grid = Grid.between(start, ends.end, step)
         inner = self.matrix(node.expr, grid)
@@ -246,7 +270,7 @@ class Evaluator:
     def _doubt_counters(self, result: Matrix) -> None:
         for name in sorted({labels.name for labels in result.labels}):
             if name and not name.endswith(_COUNTER_SUFFIXES):
-                self._state.inform(
+                self.state.inform(
                     "metric might not be a counter, name does not end in "
                     f'_total/_sum/_count/_bucket: "{name}"'
                 )
@@ -276,7 +300,7 @@ class Evaluator:
         """``timestamp(v)``: the time of each sample, of a computed one the evaluation time."""
         inner = node.args[0]
         if isinstance(inner, nodes.VectorSelector):
-            return nameless(leaves.instant(self._state, inner, grid, timestamps=True))
+            return nameless(leaves.instant(self.state, inner, grid, timestamps=True))
         times = grid.times / 1000
         return self._elementwise(inner, grid, lambda v: np.broadcast_to(times, v.shape))
 
@@ -289,7 +313,7 @@ class Evaluator:
         """``sort(v)``, ``sort_desc(v)``: by value, NaN last; only at a single step."""
         vector = self.matrix(node.args[0], grid)
         if grid.count > 1:
-            self._state.warn(
+            self.state.warn(
                 "sort is ineffective for range queries since results are always ordered by labels"
             )
             return vector
@@ -324,12 +348,67 @@ class Evaluator:
     def histogram_quantile(self, node: nodes.Call, grid: Grid) -> Value:
         """``histogram_quantile(q, buckets)``."""
         q = self._scalar(node.args[0], grid)
-        return histogram_quantile(self._state, q, self.matrix(node.args[1], grid))
+        return histogram_quantile(self.state, q, self.matrix(node.args[1], grid))
 
     def histogram_fraction(self, node: nodes.Call, grid: Grid) -> Value:
         """``histogram_fraction(lower, upper, buckets)``."""
         lower, upper = (self._scalar(arg, grid) for arg in node.args[:2])
-        return histogram_fraction(self._state, lower, upper, self.matrix(node.args[2], grid))
+        return histogram_fraction(self.state, lower, upper, self.matrix(node.args[2], grid))
+
+    def histogram_quantiles(self, node: nodes.Call, grid: Grid) -> Value:
+        """``histogram_quantiles(buckets, label, q…)``: the quantile becomes a label."""
+        buckets = self.matrix(node.args[0], grid)
+        (label,) = _texts(node.args[1:2])
+        parts = []
+        for arg in node.args[2:]:
+            q = self._scalar(arg, grid)
+            found = histogram_quantile(self.state, q, buckets)
+            named = {label: aggregate.format_openmetrics(float(q[0]))}
+            parts.append(([Labels({**each, **named}) for each in found.labels], found))
+        pieces = [(labels, found.values, found.present) for labels, found in parts if labels]
+        return merged(stacked(pieces, grid.times))
+
+    def none(self, node: nodes.Call, grid: Grid) -> Value:
+        """Functions of native histograms, which no stored sample is: they ignore floats."""
+        self.matrix(node.args[0], grid)
+        return Matrix.empty(grid.times)
+
+    def query_range(self, node: nodes.Call, grid: Grid) -> Value:
+        """``start()``, ``end()``, ``step()``, ``range()`` of the whole query, in seconds."""
+        state = self.state
+        several = state.end > state.grid.start
+        value = {
+            "start": state.grid.start,
+            "end": state.end,
+            "range": state.end - state.grid.start,
+            "step": state.grid.step if several else 0,
+        }[node.function]
+        return Scalar(grid.times, np.full(grid.count, value / 1000))
+
+    def greater(self, node: nodes.Call, grid: Grid) -> Value:
+        """``max_of(s, s)``."""
+        return Scalar(grid.times, go_max(*(self._scalar(arg, grid) for arg in node.args)))
+
+    def lesser(self, node: nodes.Call, grid: Grid) -> Value:
+        """``min_of(s, s)``."""
+        return Scalar(grid.times, go_min(*(self._scalar(arg, grid) for arg in node.args)))
+
+    def sort_by_label(self, node: nodes.Call, grid: Grid) -> Value:
+        """``sort_by_label(v, label…)``, ``…_desc``: in natural order; only at a single step."""
+        vector = self.matrix(node.args[0], grid)
+        if grid.count > 1:
+            self.state.warn(
+                "sort is ineffective for range queries since results are always ordered by labels"
+            )
+            return vector
+        names = _texts(node.args[1:])
+        descending = node.function.endswith("_desc")
+        order = relabel.natural_order(vector.labels, names, descending=descending)
+        return rows_of(vector, np.array(order, dtype=np.int64))
+
+    def info(self, node: nodes.Call, grid: Grid) -> Value:
+        """``info(v, {data labels})``: labels of ``target_info`` and its like."""
+        return info.enriched(self, node, grid)
 
     def label_replace(self, node: nodes.Call, grid: Grid) -> Value:
         """``label_replace(v, target, replacement, source, regex)``."""
@@ -351,13 +430,28 @@ _CALLS: dict[str, Callable[[Evaluator, nodes.Call, Grid], Value]] = {
     "clamp_min": Evaluator.clamp_min,
     "histogram_fraction": Evaluator.histogram_fraction,
     "histogram_quantile": Evaluator.histogram_quantile,
+    "end": Evaluator.query_range,
+    "histogram_avg": Evaluator.none,
+    "histogram_count": Evaluator.none,
+    "histogram_quantiles": Evaluator.histogram_quantiles,
+    "histogram_stddev": Evaluator.none,
+    "histogram_stdvar": Evaluator.none,
+    "histogram_sum": Evaluator.none,
+    "info": Evaluator.info,
     "label_join": Evaluator.label_join,
     "label_replace": Evaluator.label_replace,
+    "max_of": Evaluator.greater,
+    "min_of": Evaluator.lesser,
     "pi": Evaluator.pi,
+    "range": Evaluator.query_range,
     "round": Evaluator.round,
     "scalar": Evaluator.scalar,
     "sort": Evaluator.sort,
+    "sort_by_label": Evaluator.sort_by_label,
+    "sort_by_label_desc": Evaluator.sort_by_label,
     "sort_desc": Evaluator.sort,
+    "start": Evaluator.query_range,
+    "step": Evaluator.query_range,
     "time": Evaluator.time,
     "timestamp": Evaluator.timestamp,
     "vector": Evaluator.vector,

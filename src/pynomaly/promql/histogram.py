@@ -68,6 +68,7 @@ def _histograms(
             state.warn(
                 f'bucket label "{_BUCKET}" is missing or has a malformed value of '
                 f'"{each.get(_BUCKET, "")}"'
+                + (f' for metric name "{each.name}"' if each.name else "")
             )
             continue
         key = tuple([p for p in each.pairs if p[0] != _BUCKET])

@@ -21,10 +21,12 @@ RANGE_FUNCTIONS: dict[str, Callable[[Windows], Folded]] = {
     "count_over_time": over_time.count_over_time,
     "delta": rates.delta,
     "deriv": rates.deriv,
+    "first_over_time": over_time.first_over_time,
     "idelta": rates.idelta,
     "increase": rates.increase,
     "irate": rates.irate,
     "last_over_time": over_time.last_over_time,
+    "mad_over_time": over_time.mad_over_time,
     "max_over_time": over_time.max_over_time,
     "min_over_time": over_time.min_over_time,
     "present_over_time": over_time.present_over_time,
@@ -33,10 +35,14 @@ RANGE_FUNCTIONS: dict[str, Callable[[Windows], Folded]] = {
     "stddev_over_time": over_time.stddev_over_time,
     "stdvar_over_time": over_time.stdvar_over_time,
     "sum_over_time": over_time.sum_over_time,
+    "ts_of_first_over_time": over_time.ts_of_first_over_time,
+    "ts_of_last_over_time": over_time.ts_of_last_over_time,
+    "ts_of_max_over_time": over_time.ts_of_max_over_time,
+    "ts_of_min_over_time": over_time.ts_of_min_over_time,
 }
 """Functions of a range vector alone."""
 
-KEEPS_NAME = frozenset({"last_over_time"})
+KEEPS_NAME = frozenset({"first_over_time", "last_over_time"})
 
 
 def reference(state: QueryState, grid: Grid, offset_ms: int, at: At | None) -> Grid:

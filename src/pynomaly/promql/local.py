@@ -19,10 +19,11 @@ from pynomaly.promql.contract import (
     Scalar,
     String,
 )
-from pynomaly.promql.evaluator import ORDERING, Evaluator
-from pynomaly.promql.matrices import in_label_order
+from pynomaly.promql.evaluator import Evaluator
+from pynomaly.promql.experimental import refuse_experimental
 from pynomaly.promql.metrics import QUERIES_IN_FLIGHT, QUERY_DURATION, QUERY_SAMPLES
 from pynomaly.promql.nodes import Node, ValueType
+from pynomaly.promql.ordering import in_order
 from pynomaly.promql.parser import parse
 from pynomaly.promql.state import Grid, QueryState
 from pynomaly.storage.samples.contract import SampleReader
@@ -106,6 +107,8 @@ def answer(kind: str, expr: str, state: QueryState) -> QueryResult:
         QueryTimeout: the state's deadline has passed.
     """
     node = parse(expr)
+    if not state.settings.experimental_functions and (error := refuse_experimental(expr, node)):
+        raise error
     if kind == "range" and node.type not in (ValueType.SCALAR, ValueType.VECTOR):
         message = f'invalid expression type "{_documented(node)}" for range query'
         raise ParseError(f"{message}, must be Scalar or instant Vector")
@@ -115,7 +118,7 @@ def answer(kind: str, expr: str, state: QueryState) -> QueryResult:
     with np.errstate(all="ignore"):
         value = Evaluator(state).evaluate(node, state.grid)
     if isinstance(value, Matrix):
-        value = _ordered(node, kind, value)
+        value = in_order(node, value, instant=kind == "instant")
     return _result(value, state)
 
 
@@ -131,15 +134,6 @@ def _range_vector(node: Node, state: QueryState) -> QueryResult:
     ends = leaves.reference(state, state.grid, node.offset_ms, node.at)
     with np.errstate(all="ignore"):
         return _result(Evaluator(state).subquery(node, ends), state)
-
-
-def _ordered(node: Node, kind: str, matrix: Matrix) -> Matrix:
-    """By labels, unless an instant query asks for an order of its own."""
-    meant = any(
-        getattr(each, "function", "") in ORDERING or getattr(each, "op", "") in ORDERING
-        for each in nodes.walk(node)
-    )
-    return matrix if kind == "instant" and meant else in_label_order(matrix)
 
 
 def _result(value: Matrix | Scalar | String | SeriesSamples, state: QueryState) -> QueryResult:

@@ -175,6 +175,13 @@ class Matching:
     on: bool = False
     labels: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
+    fill_left: float | None = None
+    fill_right: float | None = None
+
+    @property
+    def fills(self) -> bool:
+        """Whether a series without a partner is matched with a number."""
+        return self.fill_left is not None or self.fill_right is not None
 
 
 @dataclass(frozen=True, slots=True)

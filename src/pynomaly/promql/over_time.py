@@ -1,6 +1,6 @@
 """The ``…_over_time`` functions: one number for the samples of each window."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -51,6 +51,48 @@ def last_over_time(w: Windows) -> Folded:
     return _where_present(w, lambda _, right: w.values[right - 1])
 
 
+def first_over_time(w: Windows) -> Folded:
+    """The earliest sample."""
+    return _where_present(w, lambda left, _: w.values[left])
+
+
+def ts_of_first_over_time(w: Windows) -> Folded:
+    """When the earliest sample was, in seconds."""
+    return _where_present(w, lambda left, _: w.ts[left] / 1000)
+
+
+def ts_of_last_over_time(w: Windows) -> Folded:
+    """When the latest sample was, in seconds."""
+    return _where_present(w, lambda _, right: w.ts[right - 1] / 1000)
+
+
+def ts_of_max_over_time(w: Windows) -> Folded:
+    """When the greatest sample was last seen, in seconds."""
+    return _where_present(w, lambda left, right: _time_of(w, np.fmax, left, right))
+
+
+def ts_of_min_over_time(w: Windows) -> Folded:
+    """When the least sample was last seen, in seconds."""
+    return _where_present(w, lambda left, right: _time_of(w, np.fmin, left, right))
+
+
+def _time_of(w: Windows, which: np.ufunc, left: Rows, right: Rows) -> Floats:
+    """The time of the last sample of each window that equals its extreme.
+
+    A window of NaN alone has its extreme first, as no comparison with NaN holds but the one that
+    replaces it: Prometheus keeps the last one.
+    """
+    extreme = extremes(w.values, which, left, right)
+    result = np.empty(len(left))
+    for part, rows, inside in _gathered(left, right):
+        values = w.values[rows]
+        wanted = extreme[part][:, None]
+        hit = inside & ((values == wanted) | (np.isnan(wanted) & np.isnan(values)))
+        last = hit.shape[1] - 1 - np.argmax(hit[:, ::-1], axis=1)
+        result[part] = w.ts[np.take_along_axis(rows, last[:, None], axis=1)[:, 0]] / 1000
+    return result
+
+
 def min_over_time(w: Windows) -> Folded:
     """The least sample; NaN only if there is nothing else."""
     return _where_present(w, lambda left, right: extremes(w.values, np.fmin, left, right))
@@ -86,8 +128,35 @@ def quantile_over_time(w: Windows, q: ValueArray) -> Folded:
     return _where_present(w, lambda left, right: _quantiles(w.values, left, right, each))
 
 
+def mad_over_time(w: Windows) -> Folded:
+    """The median of the distances from the median; NaN where there is a NaN."""
+
+    def deviation(left: Rows, right: Rows) -> Floats:
+        result = np.empty(len(left))
+        for part, rows, inside in _gathered(left, right):
+            half = np.full(len(rows), 0.5)
+            median = quantiles_of_rows(w.values[rows], inside, half)
+            distance = np.abs(w.values[rows] - median[:, None])
+            unknown = (np.isnan(w.values[rows]) & inside).any(axis=1)
+            found = quantiles_of_rows(distance, inside, half)
+            result[part] = np.where(unknown, np.nan, found)
+        return result
+
+    return _where_present(w, deviation)
+
+
 def _quantiles(values: ValueArray, left: Rows, right: Rows, q: ValueArray) -> Floats:
     result = np.empty(len(left))
+    for part, rows, inside in _gathered(left, right):
+        result[part] = quantiles_of_rows(values[rows], inside, q[part])
+    return result
+
+
+def _gathered(left: Rows, right: Rows) -> Iterator[tuple[slice, Rows, BoolArray]]:
+    """Windows as rows ``[windows, widest]`` of sample rows, and which of these are inside.
+
+    Some at a time, so that what is copied stays small; beyond a window's end stands row 0.
+    """
     widest = int((right - left).max())
     at_once = max(_GATHERED_AT_ONCE // widest, 1)
     for start in range(0, len(left), at_once):
@@ -95,9 +164,7 @@ def _quantiles(values: ValueArray, left: Rows, right: Rows, q: ValueArray) -> Fl
         lengths = right[part] - left[part]
         columns = np.arange(int(lengths.max()))
         inside = columns < lengths[:, None]
-        rows = np.where(inside, left[part][:, None] + columns, 0)
-        result[part] = quantiles_of_rows(values[rows], inside, q[part])
-    return result
+        yield part, np.where(inside, left[part][:, None] + columns, 0), inside
 
 
 def quantiles_of_rows(values: ValueArray, inside: BoolArray, q: ValueArray) -> Floats:

@@ -6,46 +6,11 @@ from itertools import pairwise
 from pynomaly.promql.contract import ParseError
 from pynomaly.promql.scan import Scan, Token
 
-_EXPERIMENTAL = frozenset(
-    {
-        "double_exponential_smoothing",
-        "end",
-        "first_over_time",
-        "info",
-        "limit_ratio",
-        "limitk",
-        "mad_over_time",
-        "max_of",
-        "min_of",
-        "range",
-        "sort_by_label",
-        "sort_by_label_desc",
-        "start",
-        "start_timestamp",
-        "step",
-        "ts_of_first_over_time",
-        "ts_of_last_over_time",
-        "ts_of_max_over_time",
-        "ts_of_min_over_time",
-    }
-)
-_NATIVE_HISTOGRAMS = frozenset(
-    {
-        "histogram_avg",
-        "histogram_count",
-        "histogram_quantiles",
-        "histogram_stddev",
-        "histogram_stdvar",
-        "histogram_sum",
-    }
-)
+_UNSUPPORTED = frozenset({"start_timestamp"})
 _DURATION_OPERATORS = frozenset("+*/%^(")
 _MODIFIERS = {
     "anchored": "extended range selectors (anchored)",
     "smoothed": "extended range selectors (smoothed)",
-    "fill": "fill modifiers",
-    "fill_left": "fill modifiers",
-    "fill_right": "fill modifiers",
 }
 
 
@@ -57,15 +22,8 @@ def refuse_unsupported(found: Scan, name: str) -> None:
 
 
 def _why_not(name: str) -> str:
-    if name in _EXPERIMENTAL:
+    if name in _UNSUPPORTED:
         return f'"{name}" is experimental in Prometheus and not supported here'
-    if name in _NATIVE_HISTOGRAMS:
-        return f'"{name}" works on native histograms, which are not supported here'
-    if name == "holt_winters":
-        return (
-            'unknown function with name "holt_winters": Prometheus 3 calls it '
-            "double_exponential_smoothing, which is experimental and not supported here"
-        )
     if name in _MODIFIERS:
         return f"{_MODIFIERS[name]} are experimental in Prometheus and not supported here"
     return ""

@@ -206,14 +206,14 @@ class _Translator:
         if modifier is None:
             return nodes.Binary(op, lhs, self.node(tree.rhs), False, nodes.Matching(default))
         fill = modifier.fill_values
-        if fill.lhs is not None or fill.rhs is not None:
-            refuse_unsupported(self._scan, "fill")
         given = modifier.matching
         matching = nodes.Matching(
             _CARDINALITIES[_word(modifier.card)],
             given is not None and _word(given.type) == "Include",
             tuple(sorted(set(given.labels))) if given else (),
             tuple(modifier.group_labels or ()),
+            fill.lhs,
+            fill.rhs,
         )
         return nodes.Binary(op, lhs, self.node(tree.rhs), modifier.return_bool, matching)
 

@@ -9,6 +9,7 @@ from pynomaly.model.matcher import compile_anchored
 from pynomaly.promql.contract import Matrix, QueryError
 from pynomaly.promql.matrices import merged, with_labels
 
+_DIGITS = re.compile(r"([0-9]+)")
 _REFERENCE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
 
@@ -61,3 +62,23 @@ def _set(labels: Labels, name: str, value: str) -> Labels:
 def _check_name(name: str, which: str, function: str) -> None:
     if not name:
         raise QueryError(f"invalid {which} label name in {function}(): {name}")
+
+
+def natural_order(labels: list[Labels], names: list[str], *, descending: bool = False) -> list[int]:
+    """Rows ordered by the values of some labels, numbers within them by their size."""
+
+    def key(row: int) -> tuple[object, ...]:
+        each = labels[row]
+        return (*(_natural(each.get(name, "")) for name in names), each.pairs)
+
+    return sorted(range(len(labels)), key=key, reverse=descending)
+
+
+def _natural(text: str) -> tuple[tuple[bool, int, str], ...]:
+    """Pieces of digits and of other characters; digits come first, by their number."""
+    pieces = _DIGITS.split(text)
+    return tuple(
+        (not piece.isdecimal(), int(piece) if piece.isdecimal() else 0, piece)
+        for piece in pieces
+        if piece
+    )

@@ -30,6 +30,8 @@ _TOKEN = re.compile(
 _WORD_OPERATORS = frozenset({"and", "or", "unless", "atan2"})
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 _NAMES = {"(": "parenthesis", "[": "bracket", "{": "brace"}
+_OLD_NAMES = {"holt_winters": "double_exponential_smoothing"}
+"""Functions of Prometheus 2 that are called otherwise now."""
 _MAX_AT_SECONDS = 2**63 / 1e9 * 1e6  # as Prometheus: milliseconds in an int64
 
 
@@ -48,8 +50,8 @@ class Scan:
 
     ``text`` is the expression to parse: every time after an ``@`` is replaced by its index in
     ``times`` (milliseconds), since the parser loses negative and large ones, and a raw string is
-    quoted, since it unescapes those, too. ``weight`` bounds
-    the depth of the syntax tree.
+    quoted, since it unescapes those, too; functions have their present names. ``weight``
+    bounds the depth of the syntax tree.
     """
 
     expr: str
@@ -150,6 +152,9 @@ def _rewritten(result: Scan) -> str:
         if token.kind == "string" and token.text[0] == "`":
             pieces += [result.expr[done : token.start], _quoted(token.text[1:-1])]
             done = token.start + len(token.text)
+        if token.kind == "word" and token.text in _OLD_NAMES and _is_call(result.tokens, index):
+            pieces += [result.expr[done : token.start], _OLD_NAMES[token.text]]
+            done = token.start + len(token.text)
         if token.text != "@" or token.kind != "other":
             continue
         sign, number = _signed(result.tokens[index + 1 : index + 3])
@@ -159,6 +164,10 @@ def _rewritten(result: Scan) -> str:
         result.times.append(_milliseconds(result, sign, number))
         done = number.start + len(number.text)
     return "".join(pieces) + result.expr[done:]
+
+
+def _is_call(tokens: list[Token], index: int) -> bool:
+    return index + 1 < len(tokens) and tokens[index + 1].text == "("
 
 
 def _quoted(raw: str) -> str:
