@@ -49,6 +49,8 @@ class RuleState:
     """What the last evaluation wrote."""
     settled: bool = False
     """Whether it has been evaluated well since it was loaded."""
+    unanswered_since: float = 0.0
+    """When evaluations began to fail since nobody answered; 0 when the last was answered."""
 
     @classmethod
     def of(cls, rule: Rule, group: RuleGroup) -> "RuleState":
@@ -79,6 +81,7 @@ class RuleState:
         )
         self.series = other.series
         self.settled = other.settled
+        self.unanswered_since = other.unanswered_since
 
     def owns(self, labels: Labels) -> bool:
         """Whether an alert of these labels can be one of this rule's."""
@@ -139,6 +142,10 @@ def _alerting(state: RuleState, answer: QueryResult, now: float, limit: int, lin
             raise QueryError(f"two series give the same alert {full}")
         found = state.finding(labels, value, link)
         findings[full] = found
+    if state.unanswered_since:
+        # What was true before and is true now need not have been true all the time.
+        state.alerts.postpone(now - state.unanswered_since)
+        state.unanswered_since = 0.0
     changed = state.alerts.evaluate(findings, now)
     active = state.alerts.active()
     if 0 < limit < len(active):

@@ -12,11 +12,12 @@ from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.model.matcher import MatchOp
 from pynomaly.model.samples import STALE, SampleBatch
 from pynomaly.observability import REGISTRY
-from pynomaly.promql.contract import Querier
+from pynomaly.promql.contract import Querier, QueryTimeout
 from pynomaly.promql.parser import parse, selectors
 from pynomaly.rules.config import RuleGroup
 from pynomaly.rules.evaluate import ALERTS, FOR_STATE, Link, Outcome, RuleState, evaluate
 from pynomaly.rules.restore import read_seeds
+from pynomaly.storage.peer.errors import PeerAway
 from pynomaly.storage.samples.contract import Appender
 
 log = logging.getLogger(__name__)
@@ -90,8 +91,13 @@ class GroupRunner:
         """
         began = time.perf_counter()
         at_ms = round((now - self.group.query_offset) * 1000)
-        await self._restore(now)
         changed: list[Alert] = []
+        try:
+            await self._restore(now)
+        except PeerAway as error:
+            # Evaluated now, the alerts of before the restart would be forgotten for good.
+            self._all_unanswered(now, error)
+            return changed
         for state, reads in zip(self.rules, self._reads, strict=True):
             if self._depends_on_unwritten(reads):
                 await self._write(at_ms)
@@ -107,6 +113,10 @@ class GroupRunner:
         offset, limit = self.group.query_offset, self.group.limit
         try:
             outcome = await evaluate(state, self._querier, now, offset, limit, self._link)
+        except (PeerAway, QueryTimeout) as error:
+            state.unanswered_since = state.unanswered_since or now
+            self._failed(state, error)
+            return []
         except PynomalyError as error:
             self._failed(state, error)
             return []
@@ -117,6 +127,14 @@ class GroupRunner:
         state.health, state.last_error, state.settled = "ok", "", True
         self._unwritten.append((state, outcome))
         return outcome.changed
+
+    def _all_unanswered(self, now: float, error: PeerAway) -> None:
+        for state in self.rules:
+            _EVALUATIONS.labels(self.group.name).inc()
+            state.last_evaluation = now
+            state.unanswered_since = state.unanswered_since or now
+            self._failed(state, error)
+        self.last_evaluation = now
 
     def _failed(self, state: RuleState, error: Exception) -> None:
         _FAILURES.labels(self.group.name).inc()
@@ -150,14 +168,16 @@ class GroupRunner:
             state.series = set(outcome.series)
 
     async def _restore(self, now: float) -> None:
-        fresh = [s for s in self.rules if s.rule.alert and not s.last_evaluation]
+        fresh = [s for s in self.rules if s.rule.alert and not s.settled]
         if not fresh or not self._restores_left:
             return
-        self._restores_left -= 1
         names = {state.rule.alert for state in fresh}
         try:
             seeds = await read_seeds(self._querier, names, now, self.interval)
+        except PeerAway:
+            raise
         except PynomalyError as error:
+            self._restores_left -= 1
             log.warning("alerts of before the restart cannot be read: %s", error)
             return
         self._restores_left = 0

@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,12 +28,15 @@ _ALERTS = Gauge("pynomaly_alerts", "Alerts of all rules by state.", ["state"], r
 
 TOPIC = "alerts"
 
+Elsewhere = Callable[[RuleGroup], tuple[Querier, Appender] | None]
+
 
 class RuleManager:
     """Evaluates rule groups, keeps their alerts, and publishes what changed.
 
     The bus topic ``alerts`` carries ``{"changed": [alert as a dictionary, …]}`` after each
-    evaluation that changed the state of an alert.
+    evaluation that changed the state of an alert. ``elsewhere`` may say for a group that it reads
+    from and writes to another place than the rest.
     """
 
     def __init__(
@@ -46,9 +49,11 @@ class RuleManager:
         *,
         link: Link | None = None,
         default_interval: float = 60.0,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._querier = querier
         self._appender = appender
+        self._elsewhere = elsewhere
         self._bus = bus
         self._clock = clock
         self._scheduler = scheduler
@@ -118,7 +123,8 @@ class RuleManager:
         old = self._runners.get(group.key)
         if old is not None and old.group == group and old.interval == interval:
             return
-        runner = GroupRunner(group, interval, self._querier, self._appender, self._link)
+        querier, appender = self._place_of(group)
+        runner = GroupRunner(group, interval, querier, appender, self._link)
         if old is not None:
             await self._scheduler.cancel(_job(group.key))
             runner.take_over(old)
@@ -127,6 +133,10 @@ class RuleManager:
         offset = spread(group.key, interval)
         self._scheduler.every(_job(group.key), interval, work, offset=offset, group="rules")
 
+    def _place_of(self, group: RuleGroup) -> tuple[Querier, Appender]:
+        other = self._elsewhere(group) if self._elsewhere is not None else None
+        return other or (self._querier, self._appender)
+
     async def _remove(self, key: str) -> None:
         await self._scheduler.cancel(_job(key))
         runner = self._runners.pop(key)
@@ -134,7 +144,8 @@ class RuleManager:
         self._publish([replace(a, state=AlertState.INACTIVE) for a in active])
         if series := runner.series():
             try:
-                await self._appender.append(stale_batch(series, now_ms(self._clock)))
+                _, appender = self._place_of(runner.group)
+                await appender.append(stale_batch(series, now_ms(self._clock)))
             except PynomalyError as error:
                 # They go stale by themselves after the lookback time.
                 log.warning("series of the removed group %s stay for 5 minutes: %s", key, error)

@@ -132,6 +132,12 @@ class AlertSet:
         self.alerts = dict(other.alerts)
         self._spared = dict(other._spared)
 
+    def postpone(self, seconds: float) -> None:
+        """Take these seconds, in which nobody could look, out of the ``for`` of what is pending."""
+        for labels, alert in self.alerts.items():
+            if alert.state is AlertState.PENDING:
+                self.alerts[labels] = replace(alert, active_at=alert.active_at + seconds)
+
     def evaluate(self, findings: Mapping[Labels, Finding], now: float) -> list[Alert]:
         """Advance every alert; returns those that changed their state."""
         changed: list[Alert] = []
