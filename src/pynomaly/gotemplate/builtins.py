@@ -5,7 +5,8 @@ from urllib.parse import quote_plus
 
 from pynomaly.gotemplate import types
 from pynomaly.gotemplate.errors import FunctionError
-from pynomaly.gotemplate.functions import functions
+from pynomaly.gotemplate.functions import Function, functions
+from pynomaly.gotemplate.literals import decoded, octets
 from pynomaly.gotemplate.printf import sprintf
 from pynomaly.gotemplate.show import sprint
 from pynomaly.gotemplate.types import Byte, Kind, is_true, kind_of, mapping, name_of, type_of
@@ -33,8 +34,8 @@ def index(item: object, *indexes: object) -> object:
 
 def _element(item: object, key: object) -> object:
     if isinstance(item, str):
-        octets = item.encode(errors="surrogateescape")
-        return Byte(octets[_position(key, len(octets) - 1)])
+        data = octets(item)
+        return Byte(data[_position(key, len(data) - 1)])
     elements = types.sequence(item)
     return elements[_position(key, len(elements) - 1)]
 
@@ -72,24 +73,23 @@ def slice_(item: object, *indexes: object) -> object:
         raise FunctionError("cannot 3-index slice a string")
     if not text and kind_of(item) is not Kind.SLICE:
         raise FunctionError(f"can't slice item of type {name_of(item)}")
-    octets = item.encode(errors="surrogateescape") if isinstance(item, str) else None
-    whole = octets if octets is not None else types.sequence(item)
+    whole = octets(item) if isinstance(item, str) else types.sequence(item)
     given = [_position(key, len(whole)) for key in indexes]
     start, end, *cap = given + [0, len(whole)][len(given) :] if len(given) < 2 else given
     if start > end:
         raise FunctionError(f"invalid slice index: {start} > {end}")
     if cap and end > cap[0]:
         raise FunctionError(f"invalid slice index: {end} > {cap[0]}")
-    if octets is not None:
-        return octets[start:end].decode(errors="surrogateescape")
-    part = types.sequence(item)[start:end]
+    if isinstance(whole, bytes):
+        return decoded(whole[start:end])
+    part = whole[start:end]
     return type(item)(part) if isinstance(item, list) else list(part)
 
 
 def length(item: object) -> int:
     """The number of bytes, elements or entries."""
     if isinstance(item, str):
-        return len(item.encode(errors="surrogateescape"))
+        return len(octets(item))
     if kind_of(item) is Kind.SLICE:
         return len(types.sequence(item))
     if kind_of(item) is Kind.MAP:
@@ -149,7 +149,7 @@ def lt(one: object, other: object) -> bool:
     if kinds[0] is Kind.BOOL:
         raise FunctionError("invalid type for comparison")
     if isinstance(one, str) and isinstance(other, str):
-        return one.encode(errors="surrogateescape") < other.encode(errors="surrogateescape")
+        return octets(one) < octets(other)
     assert isinstance(one, int | float) and isinstance(other, int | float)
     return one < other
 
@@ -209,7 +209,7 @@ def js(*values: object) -> str:
 
 def query_escaped(text: str) -> str:
     """Text for a part of a URL's query, a space as ``+``."""
-    return quote_plus(text.encode(errors="surrogateescape"), safe="~")
+    return quote_plus(octets(text), safe="~")
 
 
 def urlquery(*values: object) -> str:
@@ -249,4 +249,8 @@ BUILTINS = functions(
     le=le,
     gt=gt,
     ge=ge,
-) | functions(**{"not": not_, "and": and_, "or": and_})
+) | {
+    "not": Function.of(not_),
+    "and": Function.of(and_),
+    "or": Function.of(and_),
+}

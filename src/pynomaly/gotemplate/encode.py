@@ -42,7 +42,8 @@ def _write(out: Writer, value: object, depth: int) -> None:
         keyed = [(_string(str(k)) + ":", entries[k]) for k in sorted_keys(entries)]
         _elements(out, "{}", keyed, depth)
     elif found.kind is Kind.STRUCT:
-        fields = [(_string(n) + ":", read(value)) for n, read in found.fields.items()]
+        tags = found.tags
+        fields = [(_string(tags.get(n, n)) + ":", f(value)) for n, f in found.fields.items()]
         _elements(out, "{}", fields, depth)
     elif found.kind is Kind.FUNC:
         raise FunctionError(f"json: unsupported type: {found.name}")
@@ -63,7 +64,9 @@ def _scalar(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return _number(value)
-    return _string(value) if isinstance(value, str) else str(int(str(value)))
+    if isinstance(value, int):
+        return str(int(value))
+    return _string(str(value))
 
 
 def _number(value: float) -> str:

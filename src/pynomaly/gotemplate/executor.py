@@ -1,12 +1,11 @@
 """Evaluates a tree on data, with Go's rules and messages, and within limits."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from collections.abc import Iterable, Sequence
 
 from pynomaly.gotemplate import types
 from pynomaly.gotemplate.builtins import BUILTINS
 from pynomaly.gotemplate.errors import FunctionError, LimitReached, TemplateError
+from pynomaly.gotemplate.execution import Execution
 from pynomaly.gotemplate.functions import Function
 from pynomaly.gotemplate.literals import MAX_INT, quoted
 from pynomaly.gotemplate.nodes import (
@@ -34,31 +33,6 @@ from pynomaly.gotemplate.show import MAX_TEXT, shown
 from pynomaly.gotemplate.types import GoType, Kind, assignable, is_true, name_of, type_of
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What an execution may use, so that no template can take the process down.
-
-    ``steps``: nodes evaluated, a text handled counting by its length. ``output``: characters.
-    ``depth``: templates within templates and lists within lists.
-    """
-
-    steps: int = 500_000
-    output: int = MAX_TEXT
-    depth: int = 100
-
-
-class Output(Protocol):
-    """Takes what a template writes."""
-
-    def text(self, text: str) -> None:
-        """Text of the template itself."""
-        ...
-
-    def value(self, value: object) -> None:
-        """The value of an action."""
-        ...
-
-
 class _Missing:
     """No value comes from an earlier command of the pipeline."""
 
@@ -72,72 +46,23 @@ class _Jump(Exception):
         self.keyword = keyword
 
 
-@dataclass(slots=True)
-class Execution:
-    """One execution of a template among others that it may call."""
-
-    trees: Mapping[str, Tree]
-    functions: Mapping[str, Function]
-    missing_key: str
-    context: object
-    output: Output
-    limits: Limits
-    tree: Tree
-    node: Node | None = None
-    steps: int = 0
-    depth: int = 0
-
-    def run(self, data: object) -> None:
-        """Write the tree for this data. Raises TemplateError."""
-        variables = [("$", data)]
-        try:
-            self._template(self.tree, data, variables)
-        except (FunctionError, LimitReached) as error:
-            self.fail(str(error))
-        except RecursionError:
-            self.fail("exceeded maximum nesting")
-
-    def fail(self, message: str) -> NoReturn:
-        """Raise the error at the node that is being evaluated."""
-        node, name = self.node, self.tree.name
-        if node is None:
-            raise TemplateError(f"template: {name}: {message}", name)
-        before = node.tree.text[: node.pos]
-        line = 1 + before.count("\n")
-        column = len(before[before.rfind("\n") + 1 :].encode(errors="surrogateescape"))
-        place = f"{node.tree.source}:{line}:{column}"
-        shown = str(node)
-        if len(shown) > _LONGEST_CONTEXT:
-            shown = shown[:_LONGEST_CONTEXT] + "..."
-        text = f"template: {place}: executing {quoted(name)} at <{shown}>: {message}"
-        raise TemplateError(text, node.tree.source, line, column)
-
-    def charge(self, steps: int = 1) -> None:
-        """Count work. Raises LimitReached."""
-        self.steps += steps
-        if self.steps > self.limits.steps:
-            raise LimitReached(f"exceeded maximum of {self.limits.steps} steps")
-
-    def at(self, node: Node) -> None:
-        """Say where the evaluation is, for messages."""
-        self.node = node
-        self.charge()
-
-    def _template(self, tree: Tree, dot: object, variables: "_Variables") -> None:
-        if tree.root is None:
-            self.fail(f"{quoted(tree.name)} is an incomplete or empty template")
-        _Walk(self, variables).walk(dot, tree.root)
-
-    def call_template(self, node: TemplateNode, dot: object) -> None:
-        """Execute another template; it sees no variables of this one."""
-        found = self.trees[node.name]
-        before, self.tree = self.tree, found
-        self._template(found, dot, [("$", dot)])
-        self.tree = before
-
-
-_LONGEST_CONTEXT = 500
 _Variables = list[tuple[str, object]]
+
+
+def execute(run: Execution, data: object) -> None:
+    """Write the tree of the execution for this data. Raises TemplateError."""
+    try:
+        _body(run, run.tree, data)
+    except (FunctionError, LimitReached) as error:
+        run.fail(str(error))
+    except RecursionError:
+        run.fail("exceeded maximum nesting")
+
+
+def _body(run: Execution, tree: Tree, dot: object) -> None:
+    if tree.root is None:
+        run.fail(f"{quoted(tree.name)} is an incomplete or empty template")
+    _Walk(run, [("$", dot)]).walk(dot, tree.root)
 
 
 class _Walk:
@@ -244,7 +169,9 @@ class _Walk:
         if node.name not in self.run.trees:
             self.run.fail(f"template {quoted(node.name)} not defined")
         data = self.pipeline(dot, node.pipe) if node.pipe else None
-        self.run.call_template(node, data)
+        before, self.run.tree = self.run.tree, self.run.trees[node.name]
+        _body(self.run, self.run.tree, data)  # it sees no variables of this one
+        self.run.tree = before
 
     # Pipelines
 
@@ -421,7 +348,7 @@ class _Walk:
         leading = [self.run.context] if function.contextual else []
         try:
             value = function.call(*leading, *values)
-        except (FunctionError, LimitReached) as error:
+        except (FunctionError, LimitReached, TemplateError) as error:
             self.run.at(at)
             self.run.fail(f"error calling {name}: {error}")
         self.run.charge(_weight(value))
@@ -485,7 +412,9 @@ class _Walk:
         match wanted.kind, node:
             case Kind.ANY, _:
                 return self._literal(None, node)
-            case (Kind.BOOL, BoolNode()) | (Kind.STRING, StringNode()):
+            case Kind.BOOL, BoolNode():
+                return node.value
+            case Kind.STRING, StringNode():
                 return node.value
             case Kind.FLOAT, NumberNode():
                 return node.value

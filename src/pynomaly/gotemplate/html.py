@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from pynomaly.gotemplate.builtins import html_escaped, js
 from pynomaly.gotemplate.encode import to_json
+from pynomaly.gotemplate.literals import octets
 from pynomaly.gotemplate.show import Writer, sprint
 from pynomaly.gotemplate.types import GoType, Kind
 
@@ -53,8 +54,25 @@ _SPECIAL = {
     "textarea": Place.RAW_TEXT,
 }
 _URLS = frozenset(
-    "action archive background cite classid codebase data formaction href icon longdesc manifest "
-    "poster profile src usemap xmlns".split()
+    [
+        "action",
+        "archive",
+        "background",
+        "cite",
+        "classid",
+        "codebase",
+        "data",
+        "formaction",
+        "href",
+        "icon",
+        "longdesc",
+        "manifest",
+        "poster",
+        "profile",
+        "src",
+        "usemap",
+        "xmlns",
+    ]
 )
 _SCHEME = re.compile(r"(?:https?|mailto):|[^:]*[/?#]|[^:]*$", re.IGNORECASE)
 _CSS_SAFE = re.compile(r"[\w\s.,%#+-]*")
@@ -204,7 +222,7 @@ class HtmlOutput:
         if isinstance(value, SafeUrl):
             return _url_normalised(plain)
         if "?" in self.written or "#" in self.written:
-            return _lower_hex(quote(plain.encode(errors="surrogateescape"), safe="~"))
+            return _lower_hex(quote(octets(plain), safe="~"))
         if not self.written and not _SCHEME.match(plain):
             return "#" + UNSAFE
         return _url_normalised(plain)
@@ -225,8 +243,7 @@ def _normalised(text: str) -> str:
 
 
 def _url_normalised(text: str) -> str:
-    octets = text.encode(errors="surrogateescape")
-    return _lower_hex(quote(octets, safe="!#$&*+,/:;=?@[]~%"))
+    return _lower_hex(quote(octets(text), safe="!#$&*+,/:;=?@[]~%"))
 
 
 def _lower_hex(text: str) -> str:

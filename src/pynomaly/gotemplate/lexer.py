@@ -52,11 +52,26 @@ class Token:
         return f'"{shown[:10]}"...' if len(self.text) > 10 else f'"{shown}"'
 
 
-_KEYWORDS = frozenset("block break continue define else end if nil range template with".split())
+_KEYWORDS = frozenset(
+    [
+        "block",
+        "break",
+        "continue",
+        "define",
+        "else",
+        "end",
+        "if",
+        "nil",
+        "range",
+        "template",
+        "with",
+    ]
+)
 _SPACES = " \t\r\n"
 _RIGHT = re.compile(r"[ \t\r\n]-\}\}[ \t\r\n]*|\}\}")
 _TOKENS = re.compile(
-    r"(?P<SPACE>[ \t\r\n]+?(?=[ \t\r\n]-\}\})|[ \t\r\n]+)|(?P<DECLARE>:=)|(?P<ASSIGN>=)|(?P<PIPE>\|)"
+    r"(?P<SPACE>[ \t\r\n]+?(?=[ \t\r\n]-\}\})|[ \t\r\n]+)"
+    r"|(?P<DECLARE>:=)|(?P<ASSIGN>=)|(?P<PIPE>\|)"
     r'|(?P<STRING>"(?:[^"\\\n]|\\[^\n])*"|`[^`]*`)'
     r"|(?P<RUNE>'(?:[^'\\\n]|\\[^\n])*')"
     r"|(?P<VARIABLE>\$\w*)|(?P<FIELD>\.(?!\d)\w+)|(?P<DOT>\.(?!\d))"
@@ -162,7 +177,7 @@ class _Lexer:
         if self.pos >= len(self.text):
             raise _Fault("unclosed action")
         first = self.text[self.pos]
-        if not found or found.lastgroup == "CHAR" and first in _UNCLOSED:
+        if not found or (found.lastgroup == "CHAR" and first in _UNCLOSED):
             raise _Fault(
                 _UNCLOSED.get(first) or f"unrecognized character in action: {_rune(first)}"
             )

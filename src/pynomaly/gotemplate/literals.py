@@ -16,6 +16,33 @@ _ESCAPE = re.compile(
 )
 _SIMPLE = dict(zip("abfnrtv\\'\"", "\a\b\f\n\r\t\v\\'\"", strict=True))
 
+
+def octets(text: str) -> bytes:
+    """The bytes of a string as Go has it; a byte that is no UTF-8 is a lone surrogate here."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="replace")
+
+
+def decoded(data: bytes) -> str:
+    """The opposite of octets."""
+    return data.decode(errors="surrogateescape")
+
+
+def clean(text: str) -> str:
+    """Text that can be encoded: what is no UTF-8 becomes the replacement character."""
+    return text if _encodes(text) else octets(text).decode(errors="replace")
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 MAX_INT = 2**63 - 1
 MAX_UINT = 2**64 - 1
 
@@ -97,10 +124,10 @@ def _unescaped(body: str) -> str | None:
         piece = _escape(found)
         if piece is None:
             return None
-        parts += [body[at : found.start()].encode(errors="surrogateescape"), piece]
+        parts += [octets(body[at : found.start()]), piece]
         at = found.end()
-    parts.append(body[at:].encode(errors="surrogateescape"))
-    return b"".join(parts).decode(errors="surrogateescape")
+    parts.append(octets(body[at:]))
+    return decoded(b"".join(parts))
 
 
 def _escape(found: re.Match[str]) -> bytes | None:

@@ -171,7 +171,7 @@ class _Parser:
                 self.depth -= 1
                 return nodes, node
             nodes.nodes.append(node)
-        self.fail("unexpected EOF")
+        return self.fail("unexpected EOF")
 
     def _deeper(self) -> None:
         self.depth += 1
@@ -405,7 +405,7 @@ class _Parser:
             if value is None and token.text.lstrip("+-").isdigit():
                 self.fail(f'integer overflow: "{token.text}"')
             self.fail(f'illegal number syntax: "{token.text}"')
-        ideal = whole is None or any(c in token.text for c in ".eEpP") and not _is_hex(token.text)
+        ideal = whole is None or (any(c in token.text for c in ".eEpP") and not _is_hex(token.text))
         number = float(whole) if value is None and whole is not None else value or 0.0
         if whole is None and number.is_integer() and abs(number) < 2**63:
             whole = int(number)

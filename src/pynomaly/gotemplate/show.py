@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pynomaly.gotemplate.errors import LimitReached
-from pynomaly.gotemplate.literals import quoted
+from pynomaly.gotemplate.literals import octets, quoted
 from pynomaly.gotemplate.numerals import format_float, format_integer
 from pynomaly.gotemplate.types import (
     Kind,
@@ -193,7 +193,7 @@ class Shower:
     def _text(self, value: str, verb: str) -> None:
         flags = self.flags
         if verb in "xX":
-            self._hexadecimal(value.encode(errors="surrogateescape"), verb)
+            self._hexadecimal(octets(value), verb)
             return
         if flags.precision is not None:
             value = value[: flags.precision]

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 from pynomaly.gotemplate.builtins import BUILTINS
 from pynomaly.gotemplate.errors import TemplateError
-from pynomaly.gotemplate.executor import Execution, Limits, Output
+from pynomaly.gotemplate.execution import Execution, Limits, Output
+from pynomaly.gotemplate.executor import execute
 from pynomaly.gotemplate.functions import Function
 from pynomaly.gotemplate.html import HtmlOutput
+from pynomaly.gotemplate.literals import clean
 from pynomaly.gotemplate.nodes import ActionNode, BranchNode, ListNode, Node, TemplateNode, Tree
 from pynomaly.gotemplate.parser import parse
 from pynomaly.gotemplate.show import Writer, shown
@@ -73,7 +75,7 @@ class Templates:
             raise TemplateError(f'template: no template "{name}"', name)
         out = Writer(self.limits.output)
         output: Output = HtmlOutput(out) if self.html else TextOutput(out)
-        Execution(
+        run = Execution(
             self.trees,
             self.functions,
             self.missing_key,
@@ -81,8 +83,9 @@ class Templates:
             output,
             self.limits,
             self.trees[name],
-        ).run(data)
-        return str(out)
+        )
+        execute(run, data)
+        return clean(str(out))
 
     def render(self, text: str, data: object, context: object = None) -> str:
         """Parse a text beside these templates, without adding it, and execute it.

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pynomaly.gotemplate.errors import FunctionError
+from pynomaly.gotemplate.literals import octets
 
 if TYPE_CHECKING:
     from pynomaly.gotemplate.functions import Function
@@ -37,7 +38,8 @@ class GoType:
     """A type. ``underlying`` is the unnamed type of a named one, to which it can be assigned.
 
     ``fields`` are what a struct shows, in order; ``methods`` take the value as first argument.
-    ``string`` is the method String, which printing prefers.
+    ``string`` is the method String, which printing prefers; ``json`` gives the value to encode, and
+    ``tags`` the names of fields in JSON.
     """
 
     name: str
@@ -48,6 +50,7 @@ class GoType:
     methods: Mapping[str, "Function"] = field(default_factory=dict)
     string: Callable[[Any], str] | None = None
     json: Callable[[Any], object] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def pointer(self) -> bool:
@@ -172,6 +175,4 @@ def mapping(value: object) -> Mapping[Any, object]:
 
 def sorted_keys(value: Mapping[Any, object]) -> list[Any]:
     """The keys of a map in the order in which Go ranges and prints."""
-    return sorted(
-        value, key=lambda k: k.encode(errors="surrogateescape") if isinstance(k, str) else k
-    )
+    return sorted(value, key=lambda key: octets(str(key)))
