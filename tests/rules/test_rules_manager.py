@@ -87,7 +87,7 @@ async def test_a_series_that_is_found_becomes_pending_then_firing_then_resolved(
         "severity": "page",
         "where": "a",
     }
-    assert alert.annotations["summary"] == "a has 0 of {{ humanize 1 }}"
+    assert alert.annotations["summary"] == "a has 0 of 1"
     assert alert.generator_url == "http://here/explore?q=up%20%3D%3D%200"
     world.querier.answers["up == 0"] = {}
     await world.clock.advance(10)

@@ -1,5 +1,6 @@
 """Templates and sets of them: parse once, execute on data."""
 
+import copy
 from collections.abc import Mapping
 
 from pynomaly.gotemplate.builtins import BUILTINS
@@ -43,9 +44,7 @@ class Templates:
 
     def copy(self) -> "Templates":
         """The same templates, to which others can be added."""
-        copied = Templates(
-            self.functions, html=self.html, missing_key=self.missing_key, limits=self.limits
-        )
+        copied = copy.copy(self)  # the functions are shared: they never change
         copied.trees = dict(self.trees)
         return copied
 

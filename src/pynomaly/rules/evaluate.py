@@ -12,7 +12,7 @@ from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.promql.contract import Matrix, Querier, QueryError, QueryResult, Scalar
 from pynomaly.rules.config import Rule, RuleGroup
 from pynomaly.rules.state import AlertSet, Finding, Seed, Timing
-from pynomaly.rules.template import expand
+from pynomaly.rules.template import NOWHERE, Surroundings, Text, expand, expand_all
 
 ALERTS = "ALERTS"
 FOR_STATE = "ALERTS_FOR_STATE"
@@ -100,7 +100,9 @@ class RuleState:
 
     def finding(self, labels: Labels, value: float, link: Link) -> Finding:
         """What is known of an alert with these labels and value."""
-        annotations = {n: expand(t, labels, value) for n, t in self.rule.annotations.items()}
+        annotations = {
+            n: expand(self.rule.alert, t, labels, value) for n, t in self.rule.annotations.items()
+        }
         return Finding(value, Labels(annotations), link(self.rule.expr))
 
 
@@ -113,9 +115,17 @@ class Outcome:
 
 
 async def evaluate(
-    state: RuleState, querier: Querier, now: float, offset: float, limit: int, link: Link
+    state: RuleState,
+    querier: Querier,
+    now: float,
+    offset: float,
+    limit: int,
+    link: Link,
+    outside: Surroundings = NOWHERE,
 ) -> Outcome:
     """Evaluate a rule for the time ``now - offset`` and advance its alerts to ``now``.
+
+    ``outside`` is what templates see besides the alerts.
 
     Raises:
         QueryError: the expression cannot be answered, or gives one label set twice.
@@ -125,23 +135,41 @@ async def evaluate(
     try:
         answer = await querier.instant(state.rule.expr, round((now - offset) * 1000))
         if state.rule.alert:
-            return _alerting(state, answer, now, limit, link)
+            findings = await _findings(state, answer, querier, now, link, outside)
+            return _alerting(state, findings, now, limit)
         return _recording(state, answer, limit)
     finally:
         state.evaluation_seconds = time.perf_counter() - began
         state.last_evaluation = now
 
 
-def _alerting(state: RuleState, answer: QueryResult, now: float, limit: int, link: Link) -> Outcome:
+async def _findings(
+    state: RuleState,
+    answer: QueryResult,
+    querier: Querier,
+    now: float,
+    link: Link,
+    outside: Surroundings,
+) -> dict[Labels, Finding]:
+    rows, annotations = vector(answer), state.rule.annotations
+    # Templates see the labels of the series, not those that the rule adds.
+    templates = (*state.labels.values(), *annotations.values())
+    texts = [Text(template, *row) for row in rows for template in templates]
+    expanded = iter(await expand_all(state.rule.alert, texts, querier, now, outside))
     findings: dict[Labels, Finding] = {}
-    for labels, value in vector(answer):
-        # Templates see the labels of the series, not those that the rule adds.
-        added = {n: expand(t, labels, value) for n, t in state.labels.items()}
+    for labels, value in rows:
+        added = {name: next(expanded) for name in state.labels}
+        told = {name: next(expanded) for name in annotations}
         full = Labels({**labels, **added, METRIC_NAME: "", "alertname": state.rule.alert})
         if full in findings:
             raise QueryError(f"two series give the same alert {full}")
-        found = state.finding(labels, value, link)
-        findings[full] = found
+        findings[full] = Finding(value, Labels(told), link(state.rule.expr))
+    return findings
+
+
+def _alerting(
+    state: RuleState, findings: Mapping[Labels, Finding], now: float, limit: int
+) -> Outcome:
     if state.unanswered_since:
         # What was true before and is true now need not have been true all the time.
         state.alerts.postpone(now - state.unanswered_since)

@@ -1,43 +1,204 @@
-"""The two references that annotations and labels may hold: ``$value`` and ``$labels.x``.
+"""Expands the templates in labels and annotations of alerts, as Prometheus does.
 
-Everything else in ``{{ … }}`` is kept as it stands.
+A template may ask queries. Expansion itself is synchronous and asks nobody: a query whose answer
+is not there yet stops it, the answer is fetched without blocking, and it is expanded again. So no
+thread waits for the loop, and what is asked by many alerts is asked once.
 """
 
-import math
-import re
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import attrgetter
+from typing import ClassVar
 
-import numpy as np
+from prometheus_client import Counter
 
+from pynomaly.gotemplate.errors import TemplateError
+from pynomaly.gotemplate.numerals import format_float
+from pynomaly.gotemplate.template import Template, Templates
+from pynomaly.gotemplate.types import GoType, Kind, StringMap
+from pynomaly.model.errors import PynomalyError
 from pynomaly.model.labels import Labels
+from pynomaly.observability import REGISTRY
+from pynomaly.promql.contract import Matrix, Querier, QueryResult, Scalar
+from pynomaly.rules.template_functions import FUNCTIONS, Expansion, Sample, Unanswered
 
-_REFERENCE = re.compile(
-    r"\{\{-?\s*(?:(?P<value>\$value|\.Value)|(?:\$labels|\.Labels)\.(?P<label>[a-zA-Z_]\w*))\s*-?\}\}"
+log = logging.getLogger(__name__)
+
+_FAILURES = Counter(
+    "pynomaly_rule_template_failures",
+    "Templates of alerts that could not be expanded; the annotation says why.",
+    registry=REGISTRY,
 )
 
+_DEFINED = (
+    "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}"
+    "{{$externalURL := .ExternalURL}}{{$value := .Value}}"
+)
+_BASE = Templates(FUNCTIONS, missing_key="zero")
+_MOST_QUERIES = 100  # of one round of expansions
+_INLINE = 20  # so many cheap expansions are done before a thread is worth its while
 
-def expand(text: str, labels: Labels, value: float) -> str:
-    """Replace the references that are known; a label that is absent is empty.
 
-    >>> expand("{{ $labels.job }} is at {{ $value }} {{ humanize 1 }}", Labels({"job": "a"}), 0.5)
-    'a is at 0.5 {{ humanize 1 }}'
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What templates see besides the alert."""
+
+    external_labels: Mapping[str, str] = field(default_factory=dict)
+    external_url: str = ""
+
+
+NOWHERE = Surroundings()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text to expand for the series of an alert."""
+
+    template: str
+    labels: Labels
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    labels: StringMap
+    external_labels: StringMap
+    external_url: str
+    value: float
+
+    go_type: ClassVar[GoType] = GoType(
+        "struct { Labels map[string]string; ExternalLabels map[string]string; "
+        "ExternalURL string; Value interface {} }",
+        Kind.STRUCT,
+        fields={
+            "Labels": attrgetter("labels"),
+            "ExternalLabels": attrgetter("external_labels"),
+            "ExternalURL": attrgetter("external_url"),
+            "Value": attrgetter("value"),
+        },
+    )
+
+
+def template_fault(alert: str, text: str) -> str:
+    """Why a text is no template, or the empty string."""
+    found = _parsed(f"__alert_{alert}", text)
+    return str(found) if isinstance(found, TemplateError) else ""
+
+
+async def expand_all(
+    alert: str,
+    texts: Sequence[Text],
+    querier: Querier,
+    now: float,
+    outside: Surroundings = NOWHERE,
+) -> list[str]:
+    """Expand texts of the rule ``alert`` for its evaluation at ``now`` (epoch seconds).
+
+    A template that fails gives ``<error expanding template: …>``, as in Prometheus.
     """
+    answers: dict[str, Sequence[Sample] | str] = {}
+    expanded: list[str | Unanswered] = [text.template for text in texts]
+    waiting = [index for index, text in enumerate(texts) if "{{" in text.template]
+    context = Expansion(now, outside.external_url, answers)
+    while waiting:
+        some = [texts[index] for index in waiting]
+        if len(some) <= _INLINE and all(map(_cheap, some)):
+            results = _expand_each(alert, some, context, outside)
+        else:
+            results = await asyncio.to_thread(_expand_each, alert, some, context, outside)
+        for index, result in zip(waiting, results, strict=True):
+            expanded[index] = result
+        waiting = [index for index in waiting if isinstance(expanded[index], Unanswered)]
+        asked = {str(expanded[index]) for index in waiting}
+        await _answer(sorted(asked - answers.keys()), answers, querier, now)
+    return [str(text) for text in expanded]
 
-    def replacement(found: re.Match[str]) -> str:
-        name = found["label"]
-        return labels.get(name, "") if name else format_go(value)
 
-    return _REFERENCE.sub(replacement, text) if "{{" in text else text
+def expand(
+    alert: str, text: str, labels: Labels, value: float, outside: Surroundings = NOWHERE
+) -> str:
+    """Expand a text that asks no queries; one that does gives the error that says so."""
+    if "{{" not in text:
+        return text
+    result = _expand_one(alert, Text(text, labels, value), Expansion(0.0), outside)
+    if isinstance(result, Unanswered):
+        return _failure(f"nobody to answer the query {result.expr}")
+    return result
 
 
-def format_go(value: float) -> str:
-    """A float as Go's ``fmt`` prints it: shortest, with an exponent below 1e-4 and from 1e6 on.
+def _cheap(text: Text) -> bool:
+    """Whether an expansion takes time in proportion to its text: it has no loops."""
+    return not any(word in text.template for word in ("range", "template", "block", "query"))
 
-    >>> format_go(1234567.0), format_go(123456.0), format_go(1e-5), format_go(0.5)
-    ('1.234567e+06', '123456', '1e-05', '0.5')
-    """
-    if value and math.isfinite(value) and not 1e-4 <= abs(value) < 1e6:
-        return format_scientific(value)
-    return _special(value) or np.format_float_positional(value, trim="-")
+
+def _expand_each(
+    alert: str, texts: Sequence[Text], context: Expansion, outside: Surroundings
+) -> list[str | Unanswered]:
+    return [_expand_one(alert, text, context, outside) for text in texts]
+
+
+def _expand_one(
+    alert: str, text: Text, context: Expansion, outside: Surroundings
+) -> str | Unanswered:
+    template = _parsed(f"__alert_{alert}", text.template)
+    if isinstance(template, TemplateError):
+        return _failure(f"error parsing template __alert_{alert}: {template}")
+    data = _Data(
+        StringMap(text.labels),
+        StringMap(outside.external_labels),
+        outside.external_url,
+        text.value,
+    )
+    try:
+        return template.execute(data, context)
+    except Unanswered as unanswered:
+        return unanswered
+    except TemplateError as error:
+        return _failure(f"error executing template __alert_{alert}: {error}")
+
+
+def _failure(why: str) -> str:
+    _FAILURES.inc()
+    log.debug("expanding a template of an alert failed: %s", why)
+    return f"<error expanding template: {why}>"
+
+
+@lru_cache(maxsize=20_000)
+def _parsed(name: str, text: str) -> Template | TemplateError:
+    try:
+        return _BASE.copy().parse(name, _DEFINED + text)
+    except TemplateError as error:
+        return error
+
+
+async def _answer(
+    exprs: Sequence[str],
+    answers: dict[str, Sequence[Sample] | str],
+    querier: Querier,
+    now: float,
+) -> None:
+    for expr in exprs:
+        if len(answers) >= _MOST_QUERIES:
+            answers[expr] = f"the templates of the rule ask more than {_MOST_QUERIES} queries"
+            continue
+        try:
+            answers[expr] = _samples(await querier.instant(expr, round(now * 1000)))
+        except PynomalyError as error:
+            answers[expr] = str(error)
+
+
+def _samples(answer: QueryResult) -> Sequence[Sample] | str:
+    match answer.value:
+        case Matrix() as found:
+            present, values = found.present[:, 0].tolist(), found.values[:, 0].tolist()
+            rows = zip(found.labels, present, values, strict=True)
+            return [Sample(StringMap(labels), value) for labels, there, value in rows if there]
+        case Scalar() as found:
+            return [Sample(StringMap(), float(found.values[0]))]
+    return "query result is not a vector or scalar"
 
 
 def format_scientific(value: float) -> str:
@@ -46,10 +207,4 @@ def format_scientific(value: float) -> str:
     >>> format_scientific(1.0), format_scientific(0.25)
     ('1e+00', '2.5e-01')
     """
-    return _special(value) or np.format_float_scientific(value, trim="-", exp_digits=2)
-
-
-def _special(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return ("+Inf" if value > 0 else "-Inf") if math.isinf(value) else ""
+    return format_float(value, "e")
