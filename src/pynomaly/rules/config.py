@@ -135,6 +135,11 @@ def load_rules(text: str, source: str) -> list[RuleGroup]:
 class RulesSettings(Section):
     """How rules are evaluated."""
 
+    external_labels: dict[str, str] = Field(
+        default_factory=dict,
+        description="What `$externalLabels` holds in the templates of labels and annotations.",
+    )
+
     evaluation_interval: Duration = Field(
         default=60.0, gt=0, description="For groups that say no interval of their own."
     )

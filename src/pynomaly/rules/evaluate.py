@@ -12,7 +12,7 @@ from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.promql.contract import Matrix, Querier, QueryError, QueryResult, Scalar
 from pynomaly.rules.config import Rule, RuleGroup
 from pynomaly.rules.state import AlertSet, Finding, Seed, Timing
-from pynomaly.rules.template import NOWHERE, Surroundings, Text, expand, expand_all
+from pynomaly.rules.template import NOWHERE, Outside, Text, expand, expand_all
 
 ALERTS = "ALERTS"
 FOR_STATE = "ALERTS_FOR_STATE"
@@ -121,7 +121,7 @@ async def evaluate(
     offset: float,
     limit: int,
     link: Link,
-    outside: Surroundings = NOWHERE,
+    outside: Outside = NOWHERE,
 ) -> Outcome:
     """Evaluate a rule for the time ``now - offset`` and advance its alerts to ``now``.
 
@@ -149,7 +149,7 @@ async def _findings(
     querier: Querier,
     now: float,
     link: Link,
-    outside: Surroundings,
+    outside: Outside,
 ) -> dict[Labels, Finding]:
     rows, annotations = vector(answer), state.rule.annotations
     # Templates see the labels of the series, not those that the rule adds.

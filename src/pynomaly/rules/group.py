@@ -17,6 +17,7 @@ from pynomaly.promql.parser import parse, selectors
 from pynomaly.rules.config import RuleGroup
 from pynomaly.rules.evaluate import ALERTS, FOR_STATE, Link, Outcome, RuleState, evaluate
 from pynomaly.rules.restore import read_seeds
+from pynomaly.rules.template import NOWHERE, Outside
 from pynomaly.storage.peer.errors import PeerAway
 from pynomaly.storage.samples.contract import Appender
 
@@ -55,6 +56,7 @@ class GroupRunner:
         querier: Querier,
         appender: Appender,
         link: Link,
+        outside: Outside = NOWHERE,
     ) -> None:
         self.group = group
         self.interval = interval
@@ -64,6 +66,7 @@ class GroupRunner:
         self._querier = querier
         self._appender = appender
         self._link = link
+        self._outside = outside
         self._orphans: set[Labels] = set()
         self._unwritten: list[tuple[RuleState, Outcome]] = []
         self._restores_left = _RESTORE_ATTEMPTS
@@ -112,7 +115,9 @@ class GroupRunner:
         _EVALUATIONS.labels(self.group.name).inc()
         offset, limit = self.group.query_offset, self.group.limit
         try:
-            outcome = await evaluate(state, self._querier, now, offset, limit, self._link)
+            outcome = await evaluate(
+                state, self._querier, now, offset, limit, self._link, self._outside
+            )
         except (PeerAway, QueryTimeout) as error:
             state.unanswered_since = state.unanswered_since or now
             self._failed(state, error)

@@ -18,6 +18,7 @@ from pynomaly.promql.contract import Querier
 from pynomaly.rules.config import RuleGroup
 from pynomaly.rules.evaluate import Link, RuleState, explore_link
 from pynomaly.rules.group import GroupRunner, stale_batch
+from pynomaly.rules.template import NOWHERE, Outside
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.samples.contract import Appender
 from pynomaly.storage.scheduler import Scheduler
@@ -48,6 +49,7 @@ class RuleManager:
         scheduler: Scheduler,
         *,
         link: Link | None = None,
+        outside: Outside = NOWHERE,
         default_interval: float = 60.0,
         elsewhere: Elsewhere | None = None,
     ) -> None:
@@ -58,6 +60,7 @@ class RuleManager:
         self._clock = clock
         self._scheduler = scheduler
         self._link = link or explore_link("")
+        self._outside = outside
         self._default_interval = default_interval
         self._runners: dict[str, GroupRunner] = {}
 
@@ -124,7 +127,7 @@ class RuleManager:
         if old is not None and old.group == group and old.interval == interval:
             return
         querier, appender = self._place_of(group)
-        runner = GroupRunner(group, interval, querier, appender, self._link)
+        runner = GroupRunner(group, interval, querier, appender, self._link, self._outside)
         if old is not None:
             await self._scheduler.cancel(_job(group.key))
             runner.take_over(old)

@@ -43,14 +43,14 @@ _INLINE = 20  # so many cheap expansions are done before a thread is worth its w
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Outside:
     """What templates see besides the alert."""
 
     external_labels: Mapping[str, str] = field(default_factory=dict)
     external_url: str = ""
 
 
-NOWHERE = Surroundings()
+NOWHERE = Outside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ async def expand_all(
     texts: Sequence[Text],
     querier: Querier,
     now: float,
-    outside: Surroundings = NOWHERE,
+    outside: Outside = NOWHERE,
 ) -> list[str]:
     """Expand texts of the rule ``alert`` for its evaluation at ``now`` (epoch seconds).
 
@@ -117,9 +117,7 @@ async def expand_all(
     return [str(text) for text in expanded]
 
 
-def expand(
-    alert: str, text: str, labels: Labels, value: float, outside: Surroundings = NOWHERE
-) -> str:
+def expand(alert: str, text: str, labels: Labels, value: float, outside: Outside = NOWHERE) -> str:
     """Expand a text that asks no queries; one that does gives the error that says so."""
     if "{{" not in text:
         return text
@@ -135,14 +133,12 @@ def _cheap(text: Text) -> bool:
 
 
 def _expand_each(
-    alert: str, texts: Sequence[Text], context: Expansion, outside: Surroundings
+    alert: str, texts: Sequence[Text], context: Expansion, outside: Outside
 ) -> list[str | Unanswered]:
     return [_expand_one(alert, text, context, outside) for text in texts]
 
 
-def _expand_one(
-    alert: str, text: Text, context: Expansion, outside: Surroundings
-) -> str | Unanswered:
+def _expand_one(alert: str, text: Text, context: Expansion, outside: Outside) -> str | Unanswered:
     template = _parsed(f"__alert_{alert}", text.template)
     if isinstance(template, TemplateError):
         return _failure(f"error parsing template __alert_{alert}: {template}")
