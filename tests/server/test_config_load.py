@@ -108,7 +108,7 @@ def test_the_keys_and_variables_of_the_guide_are_understood() -> None:
     url = configuration.storage.records.url
     assert url is not None
     assert url.get_secret_value().endswith("@postgres:5432/pynomaly_monitoring")
-    assert configuration.integrations.prometheus_host == "prometheus:9090"
+    assert configuration.prometheus.url == "http://prometheus:9090"
 
 
 def test_what_has_no_effect_yet_is_named_where_it_was_set() -> None:

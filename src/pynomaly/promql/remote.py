@@ -48,6 +48,7 @@ class PeerApi:
         self._client = client
         self._at_once = asyncio.Semaphore(client.settings.max_concurrent)
         self.url = str(client.settings.url)
+        self.in_thread = client.in_thread
 
     async def get(
         self,
@@ -77,7 +78,7 @@ class PeerApi:
             request = Request(path.partition("/")[0], method, url, timeout, headers=headers)
         async with self._at_once:
             answer = await self._client.patiently(request, _again)
-        return await asyncio.to_thread(read, answer, self.url, expr)
+        return await self.in_thread(read, answer, self.url, expr)
 
 
 def _again(answer: Answer) -> bool:
@@ -114,7 +115,7 @@ class RemoteQuerier:
         node = _parsed(expr)
         with QUERIES_IN_FLIGHT.track_inprogress(), QUERY_DURATION.labels("instant").time():
             found = await self._ask("query", expr, [("time", _seconds(at_ms))], timeout)
-            value, left_out = await asyncio.to_thread(instant_value, found, self._api.url, at_ms)
+            value, left_out = await self._api.in_thread(instant_value, found, self._api.url, at_ms)
         if isinstance(value, Matrix) and node is not None:
             value = _as_typed(node, in_order(node, value, instant=True))
         return self._result(value, [found], left_out)
@@ -160,7 +161,7 @@ class RemoteQuerier:
                 ("step", _seconds(grid.step)),
             ]
             found = await self._ask("query_range", expr, parameters, timeout)
-            matrix, histograms = await asyncio.to_thread(range_value, found, self._api.url, piece)
+            matrix, histograms = await self._api.in_thread(range_value, found, self._api.url, piece)
             points += matrix.values.size
             if points > self._settings.max_samples:
                 raise QueryError("query processing would load too many samples into memory")

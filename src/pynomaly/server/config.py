@@ -19,6 +19,12 @@ _RELATIVE_TO_FILE: tuple[SettingPath, ...] = (
     ("rules", "rule_files"),
     ("access", "token_file"),
     ("access", "password_file"),
+    ("prometheus", "password_file"),
+    ("prometheus", "bearer_token_file"),
+    ("prometheus", "header_files"),
+    ("prometheus", "ca_file"),
+    ("prometheus", "cert_file"),
+    ("prometheus", "key_file"),
 )
 
 # What is given in one form replaces the other form of a lower source.
@@ -27,6 +33,10 @@ _SAME_THING: Mapping[SettingPath, SettingPath] = {
     ("access", "token_file"): ("access", "token"),
     ("access", "password"): ("access", "password_file"),
     ("access", "password_file"): ("access", "password"),
+    ("prometheus", "password"): ("prometheus", "password_file"),
+    ("prometheus", "password_file"): ("prometheus", "password"),
+    ("prometheus", "bearer_token"): ("prometheus", "bearer_token_file"),
+    ("prometheus", "bearer_token_file"): ("prometheus", "bearer_token"),
 }
 
 
@@ -114,9 +124,16 @@ def _anchored(
             value = getattr(value, name)
         if path in overlay or not value:
             continue
-        moved = folder / value if isinstance(value, Path) else tuple(folder / v for v in value)
-        configuration = replaced(configuration, path, moved)
+        configuration = replaced(configuration, path, _moved(folder, value))
     return configuration
+
+
+def _moved(folder: Path, value: Any) -> Any:
+    if isinstance(value, Path):
+        return folder / value
+    if isinstance(value, Mapping):
+        return {name: folder / path for name, path in value.items()}
+    return tuple(folder / path for path in value)
 
 
 def _with_retention(configuration: Configuration) -> Configuration:

@@ -22,7 +22,7 @@ def _variable(name: str, dotted: str, *, many: bool = False) -> Variable:
 
 VARIABLES = (
     _variable("DATABASE_URL", "storage.records.url"),
-    _variable("PROMETHEUS_HOST", "integrations.prometheus_host"),
+    _variable("PROMETHEUS_HOST", "prometheus.url"),
     _variable("ELASTICSEARCH_HOST", "integrations.elasticsearch_host"),
     _variable("JAEGER_ENDPOINT", "integrations.jaeger_endpoint"),
     _variable("REDIS_URL", "integrations.redis_url"),
@@ -44,6 +44,12 @@ VARIABLES = (
     _variable("PYNOMALY_PASSWORD_FILE", "access.password_file"),
     _variable("PYNOMALY_TRUST_LOOPBACK", "access.trust_loopback"),
     _variable("PYNOMALY_PROMETHEUS_CONFIG", "components.metrics.config_file"),
+    _variable("PYNOMALY_PROMETHEUS_WRITE_URL", "prometheus.write_url"),
+    _variable("PYNOMALY_PROMETHEUS_USERNAME", "prometheus.username"),
+    _variable("PYNOMALY_PROMETHEUS_PASSWORD", "prometheus.password"),
+    _variable("PYNOMALY_PROMETHEUS_PASSWORD_FILE", "prometheus.password_file"),
+    _variable("PYNOMALY_PROMETHEUS_TOKEN", "prometheus.bearer_token"),
+    _variable("PYNOMALY_PROMETHEUS_TOKEN_FILE", "prometheus.bearer_token_file"),
     _variable("PYNOMALY_RULE_FILES", "rules.rule_files", many=True),
     _variable("PYNOMALY_RETENTION_DAYS", "global.data_retention_days"),
     _variable("PYNOMALY_HOST_METRICS", "host_metrics.enabled"),
@@ -55,6 +61,7 @@ OPTIONS: Mapping[str, SettingPath] = {
     "api_port": ("server", "api_port"),
     "web_port": ("server", "web_port"),
     "data_dir": ("server", "data_dir"),
+    "prometheus": ("prometheus", "url"),
     "prometheus_config": ("components", "metrics", "config_file"),
     "webhook_url": ("alerting", "webhook", "url"),
 }

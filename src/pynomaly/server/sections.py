@@ -19,6 +19,7 @@ from pynomaly.model.duration import Duration
 from pynomaly.promql.config import QuerySettings
 from pynomaly.rules.config import RulesSettings
 from pynomaly.storage.engine.config import EngineSettings
+from pynomaly.storage.peer.config import PeerSettings
 from pynomaly.storage.records.config import RecordsSettings
 from pynomaly.storage.samples.config import SampleSettings
 from pynomaly.web.config import WebSettings
@@ -219,11 +220,6 @@ class RulesSection(RulesSettings):
 class IntegrationsSection(Section):
     """Other systems. None of them is used yet."""
 
-    prometheus_host: str | None = Field(
-        default=None,
-        description="A Prometheus to work over.",
-        json_schema_extra=RESERVED,
-    )
     elasticsearch_host: str | None = Field(
         default=None,
         description="An Elasticsearch to read logs from.",
@@ -261,6 +257,7 @@ class Configuration(Section):
     host_metrics: HostMetricsSection = HostMetricsSection.model_validate({})
     ingest: PushLimits = PushLimits()
     storage: StorageSection = StorageSection()
+    prometheus: PeerSettings = PeerSettings.model_validate({})
     query: QuerySettings = QuerySettings()
     rules: RulesSection = RulesSection()
     alerting: AlertingSettings = AlertingSettings()

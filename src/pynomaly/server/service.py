@@ -9,12 +9,9 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
-import orjson
 from fastapi import FastAPI
 
 from pynomaly import __version__
@@ -40,19 +37,18 @@ from pynomaly.ingest.scrape.manager import ScrapeManager
 from pynomaly.model.clock import Clock
 from pynomaly.model.errors import PynomalyError
 from pynomaly.observability import REGISTRY
-from pynomaly.promql.local import LocalQuerier
+from pynomaly.rules.config import RuleGroup
 from pynomaly.rules.evaluate import explore_link
 from pynomaly.rules.manager import RuleManager
+from pynomaly.rules.template import Outside
+from pynomaly.server.backends import Backend, Site, open_backend
 from pynomaly.server.files import NamedFiles, load_named_files
 from pynomaly.server.health import HealthBoard, of_attempts, of_job, of_scraping, of_trouble
 from pynomaly.server.listener import Listener, bind
 from pynomaly.server.sections import Configuration
 from pynomaly.server.views import ProductStats, TargetView, health_view
 from pynomaly.storage.bus import Bus
-from pynomaly.storage.engine.embedded import EmbeddedEngine
 from pynomaly.storage.records import Records
-from pynomaly.storage.samples.store import SampleStore
-from pynomaly.storage.samples.verify import verify
 from pynomaly.storage.scheduler import Scheduler
 from pynomaly.web.app import create_app as create_web_app
 from pynomaly.web.deps import WebDeps
@@ -62,11 +58,9 @@ log = logging.getLogger(__name__)
 Say = Callable[[str], None]
 
 _API_VERSION = "3.0.0"  # clients read it to know which of Prometheus's APIs is spoken
-_QUERY_THREADS = 4
 _NOTIFICATION_SECONDS = 5.0
 _AUDIT_FLUSH_SECONDS = 10.0
 _RECORDS_CHECK_SECONDS = 10.0
-_RETENTION_SECONDS = 600.0
 _DAY = 86_400.0
 
 
@@ -99,19 +93,17 @@ class Service:
         for warning in files.warnings:
             log.warning(warning)
         self._take_ports()
-        say(f"Opening the store in {self.data_dir} …")
-        engine, records = await self._open_storage()
-        audit = await self._keep_audit(records)
         self._bus = Bus(clock)
         self._scheduler = Scheduler(clock)
         self._undo.push_async_callback(self._scheduler.close)
-        self._store = await self._open_samples(engine)
-        self._querier = self._answer_queries(engine)
+        self._backend = await self._open_backend(say)
+        records = await self._open_records()
+        audit = await self._keep_audit(records)
+        await self._observe_itself()
         self._rules = await self._evaluate_rules(files)
         await self._notify(records)
         self._judge()
         self._scraping = await self._scrape(files)
-        self._observe_itself()
         self._schedule_upkeep(records, audit)
         say("Opening the doors …")
         await self._listen(audit)
@@ -147,7 +139,7 @@ class Service:
         configuration = await asyncio.to_thread(self._reread)
         files = await asyncio.to_thread(load_named_files, configuration)
         await self._rules.apply(
-            files.rule_groups, default_interval=configuration.rules.evaluation_interval
+            self._groups(files), default_interval=configuration.rules.evaluation_interval
         )
         await self._scraping.apply(files.prometheus)
         for warning in files.warnings:
@@ -168,13 +160,26 @@ class Service:
         self.api_url = _url(server.host, self._api_socket)
         self.web_url = _url(server.host, self._web_socket)
 
-    async def _open_storage(self) -> tuple[EmbeddedEngine, Records]:
-        storage = self._configuration.storage
-        engine = await asyncio.to_thread(EmbeddedEngine, self.data_dir, storage.engine)
-        self._undo.push_async_callback(asyncio.to_thread, engine.close)
-        records = await asyncio.to_thread(Records.open, storage.records, self.data_dir)
+    async def _open_backend(self, say: Say) -> Backend:
+        peer = self._configuration.prometheus.url
+        say(f"Working on {peer} …" if peer else f"Opening the store in {self.data_dir} …")
+        return await open_backend(
+            Site(
+                self._configuration,
+                self.data_dir,
+                self._clock,
+                self._bus,
+                self._scheduler,
+                self.health,
+                self._undo,
+            )
+        )
+
+    async def _open_records(self) -> Records:
+        settings = self._configuration.storage.records
+        records = await asyncio.to_thread(Records.open, settings, self.data_dir)
         self._undo.push_async_callback(asyncio.to_thread, records.close)
-        return engine, records
+        return records
 
     async def _keep_audit(self, records: Records) -> AuditLog:
         days = self._configuration.access.audit_retention_days
@@ -182,37 +187,25 @@ class Service:
         self._undo.push_async_callback(asyncio.to_thread, audit.close)
         return audit
 
-    async def _open_samples(self, engine: EmbeddedEngine) -> SampleStore:
-        def committed(samples: int, newest_ms: int) -> None:
-            self._bus.publish("samples", {"samples": samples, "newest": newest_ms})
-
-        settings = self._configuration.storage.samples
-        store = SampleStore(engine, self._clock, settings, self.data_dir, on_commit=committed)
-        self._undo.push_async_callback(store.close)
-        await store.start()
-        self.health.add("storage", of_trouble(store.trouble))
-        return store
-
-    def _answer_queries(self, engine: EmbeddedEngine) -> LocalQuerier:
-        self._executor = ThreadPoolExecutor(_QUERY_THREADS, thread_name_prefix="query")
-        self._undo.callback(self._executor.shutdown, wait=False, cancel_futures=True)
-        settings = self._configuration.query
-        return LocalQuerier(self._store, self._executor, settings, cancel_read=engine.cancel)
-
     async def _evaluate_rules(self, files: NamedFiles) -> RuleManager:
         rules = RuleManager(
-            self._querier,
-            self._store,
+            self._backend.judging,
+            self._backend.appender,
             self._bus,
             self._clock,
             self._scheduler,
             link=explore_link(self.web_url),
+            outside=Outside(self._configuration.rules.external_labels, self.web_url),
             default_interval=self._configuration.rules.evaluation_interval,
+            elsewhere=self._backend.elsewhere,
         )
         self._undo.push_async_callback(rules.close)
-        await rules.apply(files.rule_groups)
+        await rules.apply(self._groups(files))
         self.health.add("rules", of_attempts("rules", rules.rules))
         return rules
+
+    def _groups(self, files: NamedFiles) -> list[RuleGroup]:
+        return [*self._backend.rule_groups, *files.rule_groups]
 
     async def _notify(self, records: Records) -> None:
         settings = self._configuration.alerting
@@ -247,19 +240,20 @@ class Service:
         if not settings.enabled:
             self.health.disable("anomaly_detection", "components.anomaly_detection.enabled")
             return
-        judge = Judge(self._querier, self._store, settings)
+        judge = Judge(self._backend.judging, self._backend.appender, settings)
         job = self._scheduler.every("detection", settings.interval, judge)
         self.health.add("anomaly_detection", of_job(job))
 
     async def _scrape(self, files: NamedFiles) -> ScrapeManager:
         settings = self._configuration.components.metrics.scrape
-        scraping = ScrapeManager(self._store, self._clock, self._scheduler, settings)
+        appender = self._backend.appender
+        scraping = ScrapeManager(appender, self._clock, self._scheduler, settings)
         self._undo.push_async_callback(scraping.close)
         await scraping.apply(files.prometheus)
         self.health.add("scraping", of_scraping(scraping.targets))
         return scraping
 
-    def _observe_itself(self) -> None:
+    async def _observe_itself(self) -> None:
         for collector in register_process_metrics(REGISTRY):
             self._undo.callback(REGISTRY.unregister, collector)
         settings = self._configuration.host_metrics
@@ -269,14 +263,15 @@ class Service:
         if settings.enabled:
             collector = HostCollector(settings)
             sources.append(Source("node", socket.gethostname(), collector.collect))
-        observation = SelfObservation(self._store, sources)
+        observation = SelfObservation(self._backend.own, sources)
+        try:
+            await observation(self._clock.now())  # so that the first rules find something
+        except PynomalyError as error:
+            log.warning("own samples are not stored: %s", error)
         job = self._scheduler.every("self observation", settings.interval, observation)
         self.health.add("host_metrics", of_job(job))
 
     def _schedule_upkeep(self, records: Records, audit: AuditLog) -> None:
-        async def enforce_retention(_: float) -> None:
-            await self._store.enforce_retention()
-
         async def flush_audit(_: float) -> None:
             await asyncio.to_thread(audit.flush)
 
@@ -286,7 +281,6 @@ class Service:
         async def prune_audit(_: float) -> None:
             await asyncio.to_thread(audit.prune)
 
-        self._scheduler.every("retention", _RETENTION_SECONDS, enforce_retention)
         self._scheduler.every("audit flush", _AUDIT_FLUSH_SECONDS, flush_audit)
         self._scheduler.every("audit retention", _DAY, prune_audit)
         job = self._scheduler.every("records check", _RECORDS_CHECK_SECONDS, ping_records)
@@ -300,15 +294,15 @@ class Service:
 
     def _api(self) -> FastAPI:
         queries = prometheus.PrometheusDeps(
-            querier=self._querier,
-            reader=self._store,
+            querier=self._backend.querier,
+            reader=self._backend.reader,
             clock=self._clock,
             targets=self._scraping,
             build=prometheus.BuildInfo(_API_VERSION, "", "Pynomaly", __version__),
-            executor=self._executor,
+            executor=self._backend.executor,
             ready=self.health.ready,
         )
-        push = PushDeps(self._store, self._clock, self._configuration.ingest)
+        push = PushDeps(self._backend.appender, self._clock, self._configuration.ingest)
         return api_app.create_app(
             [
                 prometheus.router(queries),
@@ -318,21 +312,21 @@ class Service:
                 ingest.router(push),
                 health.router(self.health),
                 control.router(self.reload),
-                storage_api.router(self._verify),
+                storage_api.router(self._backend.verify),
             ]
         )
 
     def _pages(self) -> FastAPI:
         return create_web_app(
             WebDeps(
-                querier=self._querier,
-                reader=self._store,
+                querier=self._backend.querier,
+                reader=self._backend.reader,
                 bus=self._bus,
                 clock=self._clock,
                 health=lambda: health_view(self.health),
                 alerts=self._rules,
                 targets=TargetView(self._scraping),
-                stats=ProductStats(self._querier, self._store, self._clock, self.data_dir),
+                stats=self._stats(),
                 version=__version__,
                 api_url=self.api_url,
                 runbooks=_runbooks(),
@@ -340,10 +334,9 @@ class Service:
             )
         )
 
-    async def _verify(self) -> dict[str, Any]:
-        report = await asyncio.to_thread(verify, self._store.engine)
-        counts: dict[str, Any] = orjson.loads(report.to_json())
-        return counts
+    def _stats(self) -> ProductStats:
+        backend = self._backend
+        return ProductStats(backend.own_querier, backend.stored, self._clock, self.data_dir)
 
     async def _listen(self, audit: AuditLog) -> None:
         server = self._configuration.server

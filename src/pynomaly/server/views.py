@@ -1,9 +1,9 @@
 """What the pages show of the parts: their state in the words of ``web``."""
 
-import asyncio
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -14,7 +14,6 @@ from pynomaly.model.clock import Clock, now_ms
 from pynomaly.model.errors import PynomalyError
 from pynomaly.promql.contract import Matrix, Querier
 from pynomaly.server.health import HealthBoard
-from pynomaly.storage.samples.store import SampleStore
 from pynomaly.web.deps import Component, Health, Stats, Status, TargetHealth, TargetStatus
 
 _STATUS = {
@@ -58,12 +57,27 @@ class TargetView:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a backend knows of what it stores; None is "not known", or "ask for it in PromQL"."""
+
+    series: int | None = None
+    disk_bytes: int | None = None
+    top_metrics: Sequence[tuple[str, int]] | None = None
+
+
 class ProductStats:
     """Numbers of the product itself, asked of its own series, at most every five seconds."""
 
-    def __init__(self, querier: Querier, store: SampleStore, clock: Clock, data_dir: Path) -> None:
-        self._querier = querier
-        self._store = store
+    def __init__(
+        self,
+        own_querier: Querier,
+        stored: Callable[[], Awaitable[Stored]],
+        clock: Clock,
+        data_dir: Path,
+    ) -> None:
+        self._querier = own_querier
+        self._stored = stored
         self._clock = clock
         self._data_dir = data_dir
         self._process = psutil.Process()
@@ -79,18 +93,21 @@ class ProductStats:
         return self._known
 
     async def _ask(self) -> Stats:
-        stored = await asyncio.to_thread(self._store.stats)
-        top = await self._ranked(f'topk({_TOP_METRICS}, count by (__name__) ({{job!=""}}))')
+        stored = await self._stored()
+        top = stored.top_metrics
+        if top is None:
+            top = await self._ranked(f'topk({_TOP_METRICS}, count by (__name__) ({{job!=""}}))')
         return Stats(
             series=stored.series,
             samples_per_second=await self._number(
                 'sum(rate(pynomaly_ingested_samples_total{job="pynomaly"}[1m]))'
+                ' + sum(rate(pynomaly_prometheus_written_samples_total{job="pynomaly"}[1m]))'
             ),
             query_p95_seconds=await self._number(
                 "histogram_quantile(0.95, sum by (le) "
                 '(rate(pynomaly_query_duration_seconds_bucket{job="pynomaly"}[5m])))'
             ),
-            disk_bytes=stored.all_bytes,
+            disk_bytes=stored.disk_bytes,
             disk_free_bytes=shutil.disk_usage(self._data_dir).free,
             memory_bytes=int(self._process.memory_info().rss),
             uptime_seconds=time.monotonic() - self._began,

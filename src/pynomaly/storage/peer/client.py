@@ -4,9 +4,11 @@ import asyncio
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
 import aiohttp
 
@@ -30,6 +32,10 @@ _NOT_NOW = frozenset(
         HTTPStatus.GATEWAY_TIMEOUT,
     ]
 )
+
+_THREADS = 2
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,17 @@ class PeerClient:
         self.clock = clock
         self._session: aiohttp.ClientSession | None = None
         self._ssl: tuple[tuple[float, ...], ssl.SSLContext] | None = None
+        # Threads of our own: those of the loop may all be waiting for an answer from here.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="peer")
+
+    async def in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
+        """Run what takes long for a request or an answer outside the loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, work, *arguments)
 
     async def close(self) -> None:
         """Close the connections."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -134,7 +148,7 @@ class PeerClient:
             metrics.REQUESTS.labels(request.operation, outcome).inc()
 
     async def _exchange(self, request: Request) -> Answer:
-        credentials, tls = await asyncio.to_thread(self._prepare)
+        credentials, tls = await self.in_thread(self._prepare)
         headers = {**(request.headers or {}), **credentials}
         async with (
             asyncio.timeout(request.timeout),

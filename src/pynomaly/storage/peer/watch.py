@@ -37,6 +37,11 @@ class PeerWatch:
         metrics.UP.labels(str(self._client.settings.url)).set(up)
         self._checked = True
 
+    @property
+    def away(self) -> bool:
+        """Whether the last checks failed."""
+        return bool(self._reason)
+
     def trouble(self) -> str | None:
         """Why it is away, and that it has only just come back; None when all is well."""
         if self._reason:

@@ -141,7 +141,7 @@ class RemoteAppender:
 
     async def _write(self, batch: SampleBatch) -> _Outcome:
         outcome = _Outcome()
-        rows = await asyncio.to_thread(_sorted, batch)
+        rows = await self._client.in_thread(_sorted, batch)
         outcome.stored = len(batch) - len(rows)  # replaced by a later one of the same time
         self._trouble = None
         metadata = tuple(batch.metadata)
@@ -173,7 +173,7 @@ class RemoteAppender:
 
     async def _post(self, rows: _Rows, metadata: tuple[MetricMetadata, ...]) -> Answer:
         self._watch.refuse_if_away()
-        body = await asyncio.to_thread(_packed, rows, metadata)
+        body = await self._client.in_thread(_packed, rows, metadata)
         timeout = self._client.settings.timeout
         request = Request("write", "POST", self._url, timeout, body, _HEADERS)
         return await self._client.patiently(request)
