@@ -8,9 +8,18 @@ import sys
 from pathlib import Path
 
 from tests.judge.exposition import judge_expfmt, judge_openmetrics
+from tests.judge.promql import judge_compliance, judge_promqltest
 from tests.judge.score import Suite
+from tests.judge.templates import judge_alertmanager, judge_prometheus
 
-SUITES: tuple[Suite, ...] = (judge_openmetrics, judge_expfmt)
+SUITES: tuple[Suite, ...] = (
+    judge_openmetrics,
+    judge_expfmt,
+    judge_prometheus,
+    judge_alertmanager,
+    judge_promqltest,
+    judge_compliance,
+)
 
 
 def main(arguments: list[str]) -> int:

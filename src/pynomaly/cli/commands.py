@@ -8,6 +8,7 @@ import typer
 from pynomaly import __version__
 from pynomaly.cli.client import DEFAULT_URL
 from pynomaly.cli.output import errors_in_a_line, out
+from pynomaly.model.errors import BadInput
 
 app = typer.Typer(
     name="pynomaly",
@@ -60,6 +61,10 @@ def up(
     web_port: Annotated[int | None, typer.Option(help="What people see [8080].")] = None,
     data_dir: DataDir = None,
     config: ConfigFile = None,
+    prometheus: Annotated[
+        str | None,
+        typer.Option(help="Work on this Prometheus instead of a store of our own.", metavar="URL"),
+    ] = None,
     prometheus_config: Annotated[
         Path | None, typer.Option(help="A prometheus.yml to scrape by.", metavar="FILE")
     ] = None,
@@ -75,6 +80,7 @@ def up(
         "api_port": api_port,
         "web_port": web_port,
         "data_dir": data_dir,
+        "prometheus": prometheus,
         "prometheus_config": prometheus_config,
         "webhook_url": webhook_url,
     }
@@ -149,3 +155,38 @@ def storage_verify(data_dir: DataDir = None, json_: Json = False, url: Url = DEF
     with errors_in_a_line():
         sound = verify(url, data_dir, as_json=json_)
     raise typer.Exit(0 if sound else 1)
+
+
+@app.command(
+    epilog="Example: pynomaly conformance --promqltest ../prometheus, or with --compliance "
+    "promql-test-queries.yml --reference http://localhost:9090"
+)
+def conformance(
+    promqltest: Annotated[
+        Path | None,
+        typer.Option(help="A checkout of prometheus/prometheus, or its testdata.", metavar="DIR"),
+    ] = None,
+    compliance: Annotated[
+        Path | None,
+        typer.Option(help="The test queries of prometheus/compliance.", metavar="FILE"),
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="The server to compare with.", metavar="URL")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how far our PromQL is Prometheus's: runs a suite on a store that is thrown away.
+
+    Exits with 1 if something differs. What is left out on purpose is counted by its name.
+    """
+    from pynomaly.cli.conformance import judge_beside, judge_scripts
+
+    with errors_in_a_line():
+        if promqltest is not None:
+            sound = judge_scripts(promqltest, as_json=as_json)
+        elif compliance is not None and reference is not None:
+            sound = judge_beside(reference, compliance, as_json=as_json)
+        else:
+            raise BadInput("Give --promqltest DIR, or --compliance FILE with --reference URL.")
+    if not sound:
+        raise typer.Exit(1)

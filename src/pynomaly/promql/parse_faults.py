@@ -38,6 +38,10 @@ def explain(found: Scan, message: str) -> ParseError:
     if inside := _duration_arithmetic(found):
         text = "duration expressions are experimental in Prometheus and not supported here"
         return found.error(text, inside.start)
+    trims = next((t for t in found.tokens if t.text in ("</", ">/")), None)
+    if trims:
+        text = f'"{trims.text}" trims native histograms, which are not supported here'
+        return found.error(text, trims.start)
     for token, following in pairwise([*found.tokens, Token("end", "", len(found.expr))]):
         if token.kind == "word" and (token.text in _MODIFIERS or following.text == "("):
             refuse_unsupported(found, token.text)
