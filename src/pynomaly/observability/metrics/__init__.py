@@ -1,0 +1,1 @@
+"""Metrics of an application: checked names, guarded labels, exemplars, ready families."""
