@@ -35,7 +35,7 @@ _ARITHMETIC: dict[str, Callable[[ValueArray, ValueArray], ValueArray]] = {
     "^": np.power,
     "atan2": np.arctan2,
 }
-_COMPARISONS: dict[str, Callable[[ValueArray, ValueArray], BoolArray]] = {
+COMPARISONS: dict[str, Callable[[ValueArray, ValueArray], BoolArray]] = {
     "==": np.equal,
     "!=": np.not_equal,
     ">": np.greater,
@@ -47,7 +47,7 @@ _COMPARISONS: dict[str, Callable[[ValueArray, ValueArray], BoolArray]] = {
 
 def scalars(node: Binary, lhs: Scalar, rhs: Scalar) -> Scalar:
     """An operator between two scalars; a comparison gives 0 or 1."""
-    operation = _ARITHMETIC.get(node.op) or _COMPARISONS[node.op]
+    operation = _ARITHMETIC.get(node.op) or COMPARISONS[node.op]
     values = operation(lhs.values, rhs.values).astype(np.float64)
     return Scalar(lhs.timestamps, values)
 
@@ -60,7 +60,7 @@ def vector_scalar(node: Binary, vector: Matrix, scalar: Scalar, *, swapped: bool
     if node.op in _ARITHMETIC:
         values = _ARITHMETIC[node.op](lhs, rhs)
         return nameless(Matrix(vector.labels, vector.timestamps, values, vector.present))
-    holds = _COMPARISONS[node.op](lhs, rhs)
+    holds = COMPARISONS[node.op](lhs, rhs)
     if node.returns_bool:
         values = holds.astype(np.float64)
         return nameless(Matrix(vector.labels, vector.timestamps, values, vector.present))
@@ -108,7 +108,7 @@ def vectors(node: Binary, lhs: Matrix, rhs: Matrix) -> Matrix:
     if node.op in _ARITHMETIC:
         values = _ARITHMETIC[node.op](left, right)
     else:
-        holds = _COMPARISONS[node.op](left, right)
+        holds = COMPARISONS[node.op](left, right)
         values = holds.astype(np.float64) if node.returns_bool else left
         present = present if node.returns_bool else present & holds
     return without_empty(merged(Matrix(labels, lhs.timestamps, values, present)))
