@@ -12,7 +12,7 @@ from pynomaly.model.matcher import Matcher
 from pynomaly.model.samples import SeriesSamples, TimeArray
 from pynomaly.promql.config import QuerySettings
 from pynomaly.promql.contract import QueryError, QueryTimeout
-from pynomaly.storage.samples.contract import SampleReader
+from pynomaly.storage.samples.contract import SampleSelector
 
 INF = float("inf")
 
@@ -60,7 +60,7 @@ class Grid:
 class QueryState:
     """One query while it runs. ``deadline`` is on the monotonic clock, seconds."""
 
-    reader: SampleReader
+    reader: SampleSelector
     settings: QuerySettings
     grid: Grid
     end_ms: int | None = None

@@ -24,12 +24,8 @@ class Appender(Protocol):
         ...
 
 
-class SampleReader(Protocol):
-    """Reads samples. Synchronous and thread-safe: call it from worker threads.
-
-    A selection is ``matchers`` (all must hold; at least one should not match the empty string),
-    and a closed time range in milliseconds.
-    """
+class SampleSelector(Protocol):
+    """Reads samples: all that the evaluation of an expression needs."""
 
     def select(
         self,
@@ -45,6 +41,14 @@ class SampleReader(Protocol):
         A series never spans two chunks. Duplicates are resolved, staleness markers included.
         """
         ...
+
+
+class SampleReader(SampleSelector, Protocol):
+    """Reads samples. Synchronous and thread-safe: call it from worker threads.
+
+    A selection is ``matchers`` (all must hold; at least one should not match the empty string),
+    and a closed time range in milliseconds.
+    """
 
     def series(
         self, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
