@@ -362,7 +362,8 @@ class _Walk:
             values.append(final)
         if not values:
             self.run.fail("wrong number of args for call: want at least 1 got 0")
-        function, name = values[0], str(args[0]) if args else "function"
+        function = values[0]
+        name = str(args[0]) if args else _callee(function)
         try:
             return self._called(function, name, at, values[1:])
         except FunctionError as error:
@@ -442,6 +443,10 @@ _EXPECTED = {
     Kind.INT: "integer",
     Kind.UINT: "unsigned integer",
 }
+
+
+def _callee(value: object) -> str:
+    return value if isinstance(value, str) else f"<{name_of(value)} Value>"
 
 
 def _weight(value: object) -> int:

@@ -46,7 +46,7 @@ class Token:
             return "EOF"
         if self.kind is Kind.ERROR:
             return self.text
-        if self.kind is Kind.KEYWORD:
+        if self.kind in (Kind.KEYWORD, Kind.DOT):
             return f"<{self.text}>"
         shown = self.text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         return f'"{shown[:10]}"...' if len(self.text) > 10 else f'"{shown}"'

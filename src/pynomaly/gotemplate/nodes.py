@@ -215,5 +215,14 @@ class EndNode(Node):
         return f"{{{{{self.keyword}}}}}"
 
 
+def is_empty(node: Node | None) -> bool:
+    """Whether a list is nothing but space; an empty definition does not replace another one."""
+    if node is None:
+        return True
+    if isinstance(node, ListNode):
+        return all(map(is_empty, node.nodes))
+    return isinstance(node, TextNode | JumpNode) and not str(node).strip()
+
+
 def _operand(node: Node) -> str:
     return f"({node})" if isinstance(node, PipeNode) else str(node)

@@ -27,6 +27,7 @@ from pynomaly.gotemplate.nodes import (
     TextNode,
     Tree,
     VariableNode,
+    is_empty,
 )
 
 MAX_NESTING = 60
@@ -49,7 +50,7 @@ _LITERALS = (BoolNode, DotNode, NilNode, NumberNode, StringNode)
 
 
 def parse(name: str, text: str, functions: Container[str]) -> list[Tree]:
-    """The template called ``name``, and those that it defines, in the order of their ends.
+    """The template called ``name``, and those that it defines.
 
     ``functions`` are the names that may be called.
 
@@ -65,7 +66,7 @@ class _Parser:
         self.name = name
         self.text = text
         self.functions = functions
-        self.trees: list[Tree] = []
+        self.trees: dict[str, Tree] = {}
         self.tree = Tree(name, name, text)
         self.variables = ["$"]
         self.ranges = 0
@@ -88,7 +89,15 @@ class _Parser:
                 self.fail(f"unexpected {node}")
             root.nodes.append(node)
         main.root = root
-        return [main, *self.trees]
+        self._add(main)
+        return list(self.trees.values())
+
+    def _add(self, tree: Tree) -> None:
+        earlier = self.trees.get(tree.name)
+        if earlier is None or is_empty(earlier.root):
+            self.trees[tree.name] = tree
+        elif not is_empty(tree.root):
+            self.fail(f"template: multiple definition of template {literals.quoted(tree.name)}")
 
     # Tokens
 
@@ -159,7 +168,7 @@ class _Parser:
         self.tree.root, end = self._list()
         if end.keyword != "end":
             self.fail(f"unexpected {end} in {context}")
-        self.trees.append(self.tree)
+        self._add(self.tree)
         self.tree, self.variables, self.ranges = outer
 
     def _list(self) -> tuple[ListNode, EndNode]:

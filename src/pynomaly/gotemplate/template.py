@@ -10,7 +10,7 @@ from pynomaly.gotemplate.executor import execute
 from pynomaly.gotemplate.functions import Function
 from pynomaly.gotemplate.html import HtmlOutput
 from pynomaly.gotemplate.literals import clean
-from pynomaly.gotemplate.nodes import ActionNode, BranchNode, ListNode, Node, TemplateNode, Tree
+from pynomaly.gotemplate.nodes import Tree, is_empty
 from pynomaly.gotemplate.parser import parse
 from pynomaly.gotemplate.show import Writer, shown
 
@@ -57,8 +57,9 @@ class Templates:
         Raises:
             TemplateError: the text is no template, or defines one name twice.
         """
-        found = parse(name, text, self.functions)
-        self._add(found, name)
+        for tree in parse(name, text, self.functions):
+            if tree.name not in self.trees or not is_empty(tree.root):
+                self.trees[tree.name] = tree
         return Template(self, name)
 
     def execute(self, name: str, data: object, context: object = None) -> str:
@@ -94,19 +95,6 @@ class Templates:
         """
         among = self.copy()
         return among.parse("", text).execute(data, context)
-
-    def _add(self, found: list[Tree], name: str) -> None:
-        fresh: dict[str, Tree] = {}
-        for tree in [*found[1:], found[0]]:
-            earlier = fresh.get(tree.name)
-            if earlier is None or _empty(earlier.root):
-                fresh[tree.name] = tree
-            elif not _empty(tree.root):
-                text = f'template: {name}: multiple definition of template "{tree.name}"'
-                raise TemplateError(text, name)
-        for key, tree in fresh.items():
-            if key not in self.trees or not _empty(tree.root):
-                self.trees[key] = tree
 
 
 class Template:
@@ -151,11 +139,3 @@ class TextOutput:
     def value(self, value: object) -> None:
         """The value of an action."""
         self.out.write(shown(value))
-
-
-def _empty(node: Node | None) -> bool:
-    if node is None:
-        return True
-    if isinstance(node, ListNode):
-        return all(map(_empty, node.nodes))
-    return not isinstance(node, ActionNode | BranchNode | TemplateNode) and not str(node).strip()
