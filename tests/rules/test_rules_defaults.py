@@ -1,52 +1,43 @@
-"""The shipped rules: on real series, with runbooks, and right for promtool as well."""
-
-import subprocess
-from collections.abc import Callable
-from importlib import resources
-from pathlib import Path
+"""Which of the shipped rules are evaluated; what they say is tested in rule_set."""
 
 import pytest
 
-from pynomaly.ingest.host import HostCollector
-from pynomaly.model.labels import METRIC_NAME
-from pynomaly.promql.parser import parse, selectors
-from pynomaly.rules.config import Rule
-from pynomaly.rules.defaults import default_groups
-
-ROOT = Path(__file__).parents[2]
-RULES = [rule for group in default_groups() for rule in group.rules]
+from pynomaly.model.document import ConfigError
+from pynomaly.rules.config import RulesSettings
+from pynomaly.rules.defaults import default_groups, names, peer_groups
 
 
-def test_the_promised_alerts_are_there() -> None:
-    assert {rule.alert for rule in RULES} == {
-        "TargetDown",
-        "IngestionStopped",
-        "DiskNearlyFull",
-        "Watchdog",
-    }
+def files(settings: RulesSettings) -> set[str]:
+    return {group.file for group in default_groups(settings.defaults)}
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_each_has_a_severity_a_summary_and_a_runbook_that_exists(rule: Rule) -> None:
-    assert rule.labels["severity"] in {"critical", "warning", "none"}
-    assert rule.annotations["summary"]
-    assert rule.annotations["runbook_url"] == f"docs/runbooks/{rule.alert}.md"
-    assert (ROOT / rule.annotations["runbook_url"]).read_text().startswith(f"# {rule.alert}\n")
+def test_all_of_them_are_evaluated_unless_told_otherwise() -> None:
+    assert files(RulesSettings()) == {f"defaults/{name}.yml" for name in names()}
+    assert {"host", "http", "pynomaly", "security"} <= set(names())
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_each_reads_series_that_the_product_writes(rule: Rule) -> None:
-    written = {sample.name for family in HostCollector().collect() for sample in family.samples}
-    for matchers in selectors(parse(rule.expr)):
-        (name,) = (m.value for m in matchers if m.name == METRIC_NAME)
-        assert name in written | {"up"}
+@pytest.mark.parametrize("value", [False, "none", []])
+def test_none_of_them_can_be_wanted(value: object) -> None:
+    assert files(RulesSettings.model_validate({"defaults": value})) == set()
 
 
-@pytest.mark.needs("promtool")
-def test_promtool_accepts_them(program: Callable[[str], str], tmp_path: Path) -> None:
-    file = tmp_path / "rules.yml"
-    file.write_text((resources.files("pynomaly.rules.defaults") / "pynomaly.yml").read_text())
-    done = subprocess.run(
-        [program("promtool"), "check", "rules", str(file)], capture_output=True, text=True
-    )
-    assert (done.returncode, "SUCCESS: 4 rules" in done.stdout) == (0, True), done.stderr
+@pytest.mark.parametrize("value", [True, "all", ["all"]])
+def test_all_can_be_said(value: object) -> None:
+    assert files(RulesSettings.model_validate({"defaults": value})) == files(RulesSettings())
+
+
+def test_some_of_them_can_be_chosen() -> None:
+    chosen = RulesSettings.model_validate({"defaults": ["host", "pynomaly"]})
+    assert files(chosen) == {"defaults/host.yml", "defaults/pynomaly.yml"}
+
+
+def test_a_name_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(ConfigError, match="hosts") as refused:
+        default_groups(["hosts"])
+    assert "host, http" in refused.value.hint
+
+
+def test_that_another_server_is_away_is_no_matter_of_choice() -> None:
+    rules = {rule.alert for group in peer_groups() for rule in group.rules}
+    assert "PrometheusUnreachable" in rules
+    assert "prometheus" not in names()

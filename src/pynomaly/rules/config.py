@@ -4,7 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StrictStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictStr,
+    field_validator,
+    model_validator,
+)
 
 from pynomaly.model.document import Section, load
 from pynomaly.model.duration import Duration
@@ -132,6 +139,15 @@ def load_rules(text: str, source: str) -> list[RuleGroup]:
     return [group.model_copy(update={"file": source}) for group in groups]
 
 
+def _chosen(value: object) -> object:
+    if isinstance(value, bool):
+        return ("all",) if value else ()
+    if isinstance(value, str):
+        names = tuple(name.strip() for name in value.split(","))
+        return () if names == ("none",) else names
+    return value
+
+
 class RulesSettings(Section):
     """How rules are evaluated."""
 
@@ -143,8 +159,9 @@ class RulesSettings(Section):
     evaluation_interval: Duration = Field(
         default=60.0, gt=0, description="For groups that say no interval of their own."
     )
-    defaults: bool = Field(
-        default=True,
-        description="Evaluate the rules that are shipped: a target is down, ingestion stopped, "
-        "disk nearly full, watchdog.",
+    defaults: Annotated[tuple[str, ...], BeforeValidator(_chosen)] = Field(
+        default=("all",),
+        description="Which of the shipped rule files are evaluated: `all`, `none`, or their names: "
+        "`host`, `http`, … as they are called in `config/rules`. What a file reads and nobody "
+        "sends costs next to nothing.",
     )

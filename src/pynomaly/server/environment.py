@@ -51,6 +51,7 @@ VARIABLES = (
     _variable("PYNOMALY_PROMETHEUS_TOKEN", "prometheus.bearer_token"),
     _variable("PYNOMALY_PROMETHEUS_TOKEN_FILE", "prometheus.bearer_token_file"),
     _variable("PYNOMALY_RULE_FILES", "rules.rule_files", many=True),
+    _variable("PYNOMALY_DEFAULT_RULES", "rules.defaults", many=True),
     _variable("PYNOMALY_RETENTION_DAYS", "global.data_retention_days"),
     _variable("PYNOMALY_HOST_METRICS", "host_metrics.enabled"),
     _variable("PYNOMALY_WEBHOOK_URL", "alerting.webhook.url"),

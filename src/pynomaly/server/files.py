@@ -29,7 +29,7 @@ def load_named_files(configuration: Configuration) -> NamedFiles:
         ConfigError: with file, line and fault of the first file that cannot be used.
     """
     prometheus, warnings = _prometheus(configuration.components.metrics.config_file)
-    groups = default_groups() if configuration.rules.defaults else []
+    groups = default_groups(configuration.rules.defaults)
     patterns = [*map(str, configuration.rules.rule_files), *prometheus.rule_files]
     for path in _matching(patterns):
         groups += load_rules(_read(path), str(path))

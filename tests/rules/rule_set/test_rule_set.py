@@ -49,7 +49,7 @@ def expectations() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def test_the_promised_alerts_are_there() -> None:
-    assert PROMISED - NAMES == set()
+    assert PROMISED <= NAMES
 
 
 @pytest.mark.parametrize("rule", ALERTS)
