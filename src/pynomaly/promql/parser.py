@@ -45,6 +45,19 @@ def selectors(node: Node) -> list[tuple[Matcher, ...]]:
     return [n.matchers for n in nodes.walk(node) if isinstance(n, nodes.VectorSelector)]
 
 
+def with_tree(expr: str, use: Callable[[library.Expr, Scan], Result]) -> Result:
+    """Hand the library's own tree of a valid expression to ``use``, on a stack that bears it.
+
+    Raises:
+        ParseError: as ``parse``.
+    """
+    parse(expr)
+    found = scan(expr)
+    if found.weight <= _SHALLOW:
+        return use(library.parse(found.text), found)
+    return _on_deep_stack(lambda: use(library.parse(found.text), found))
+
+
 def _parse(found: Scan) -> Node:
     try:
         tree = library.parse(found.text)

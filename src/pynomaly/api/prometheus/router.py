@@ -30,6 +30,7 @@ from pynomaly.model.errors import BadInput, PynomalyError
 from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import Matcher
 from pynomaly.promql.contract import ParseError, Querier, QueryResult
+from pynomaly.promql.syntax import prettified, syntax_tree
 from pynomaly.storage.samples.contract import SampleReader
 
 _MOST_POINTS = 11_000  # per series: 60 s steps for a week, or 1 h steps for a year
@@ -88,11 +89,14 @@ def router(deps: PrometheusDeps) -> APIRouter:
     both = ["GET", "POST"]
     routes.add_api_route("/query", api.query, methods=both)
     routes.add_api_route("/query_range", api.query_range, methods=both)
+    routes.add_api_route("/format_query", api.format_query, methods=both)
+    routes.add_api_route("/parse_query", api.parse_query, methods=both)
     routes.add_api_route("/series", api.series, methods=both)
     routes.add_api_route("/labels", api.label_names, methods=both)
     routes.add_api_route("/label/{name}/values", api.label_values)
     routes.add_api_route("/metadata", api.metadata)
     routes.add_api_route("/targets", api.targets)
+    routes.add_api_route("/scrape_pools", api.scrape_pools)
     routes.add_api_route("/status/buildinfo", api.build_info)
     return routes
 
@@ -142,6 +146,21 @@ class _Api:
         return await self._answer(
             request, lambda: encode_result(result, instant=False, limit=limit)
         )
+
+    async def format_query(self, request: Request) -> Response:
+        return await self._of_text(request, prettified)
+
+    async def parse_query(self, request: Request) -> Response:
+        return await self._of_text(request, syntax_tree)
+
+    async def _of_text(self, request: Request, use: Callable[[str], Any]) -> Response:
+        expr = (await Form.of(request)).get("query")
+        try:
+            # Deep expressions need a thread of their own: not on the event loop.
+            shown = await asyncio.to_thread(use, expr)
+        except ParseError as error:
+            raise InvalidParameter("query", error.message) from error
+        return Response(encode_data(shown), media_type="application/json")
 
     async def series(self, request: Request) -> Response:
         form = await Form.of(request)
@@ -193,6 +212,11 @@ class _Api:
     async def targets(self, state: str = "", scrapePool: str = "") -> Response:  # noqa: N803
         data = describe(self._deps.targets, state, scrapePool)
         return Response(encode_data(data), media_type="application/json")
+
+    async def scrape_pools(self) -> Response:
+        every = [*self._deps.targets.targets(), *self._deps.targets.dropped_targets()]
+        pools = sorted({target.scrape_pool for target in every})
+        return Response(encode_data({"scrapePools": pools}), media_type="application/json")
 
     async def build_info(self) -> Response:
         return Response(encode_data(asdict(self._deps.build)), media_type="application/json")
