@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -47,6 +47,10 @@ class RuleState:
     evaluation_seconds: float = 0.0
     series: set[Labels] = field(default_factory=set)
     """What the last evaluation wrote."""
+    found: int = 0
+    """How many series the last answer to its expression had."""
+    value: float | None = None
+    """The greatest value of that answer; None if there was no number."""
     settled: bool = False
     """Whether it has been evaluated well since it was loaded."""
     unanswered_since: float = 0.0
@@ -80,6 +84,7 @@ class RuleState:
             other.evaluation_seconds,
         )
         self.series = other.series
+        self.found, self.value = other.found, other.value
         self.settled = other.settled
         self.unanswered_since = other.unanswered_since
 
@@ -134,10 +139,13 @@ async def evaluate(
     began = time.perf_counter()
     try:
         answer = await querier.instant(state.rule.expr, round((now - offset) * 1000))
+        rows = vector(answer)
+        numbers = [value for _, value in rows if not math.isnan(value)]
+        state.found, state.value = len(rows), max(numbers, default=None)
         if state.rule.alert:
-            findings = await _findings(state, answer, querier, now, link, outside)
+            findings = await _findings(state, rows, querier, now, link, outside)
             return _alerting(state, findings, now, limit)
-        return _recording(state, answer, limit)
+        return _recording(state, rows, limit)
     finally:
         state.evaluation_seconds = time.perf_counter() - began
         state.last_evaluation = now
@@ -145,13 +153,13 @@ async def evaluate(
 
 async def _findings(
     state: RuleState,
-    answer: QueryResult,
+    rows: Sequence[tuple[Labels, float]],
     querier: Querier,
     now: float,
     link: Link,
     outside: Outside,
 ) -> dict[Labels, Finding]:
-    rows, annotations = vector(answer), state.rule.annotations
+    annotations = state.rule.annotations
     # Templates see the labels of the series, not those that the rule adds.
     templates = (*state.labels.values(), *annotations.values())
     texts = [Text(template, *row) for row in rows for template in templates]
@@ -186,9 +194,9 @@ def _alerting(
     return Outcome(series, changed)
 
 
-def _recording(state: RuleState, answer: QueryResult, limit: int) -> Outcome:
+def _recording(state: RuleState, rows: Sequence[tuple[Labels, float]], limit: int) -> Outcome:
     series: dict[Labels, float] = {}
-    for labels, value in vector(answer):
+    for labels, value in rows:
         recorded = Labels({**labels, **state.labels, METRIC_NAME: state.rule.record})
         if recorded in series:
             raise QueryError(f"two series are recorded as the same {recorded}")
