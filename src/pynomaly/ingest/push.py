@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 from pydantic import Field
 
-from pynomaly.model.clock import Clock
+from pynomaly.model.clock import Clock, now_ms
 from pynomaly.model.document import Section
 from pynomaly.model.errors import PynomalyError
 from pynomaly.model.samples import SampleBatch
 from pynomaly.observability import REGISTRY
 from pynomaly.storage.samples.contract import Appender
+
+AHEAD_SECONDS = 5.0
+"""Clocks that are kept by NTP differ by milliseconds; a second or two is nobody's trouble."""
 
 REQUESTS = Counter(
     "pynomaly_push_requests",
@@ -31,6 +34,20 @@ REFUSED_SAMPLES = Counter(
     "pynomaly_push_refused_samples",
     "Samples that were pushed and refused; the sender was told the reason.",
     ["protocol", "reason"],
+    registry=REGISTRY,
+)
+SAMPLE_AGE = Histogram(
+    "pynomaly_push_sample_age_seconds",
+    "How old the newest sample of a request was when it arrived: how far its sender lags behind.",
+    ["protocol"],
+    buckets=(1, 5, 15, 30, 60, 120, 300, 900, 3600, 86_400),
+    registry=REGISTRY,
+)
+AHEAD = Counter(
+    "pynomaly_push_ahead_requests",
+    f"Requests with samples more than {AHEAD_SECONDS:g} s ahead of the server's clock: the "
+    "sender's clock is wrong, or the server's.",
+    ["protocol"],
     registry=REGISTRY,
 )
 DROPPED_EXEMPLARS = Counter(
@@ -100,6 +117,8 @@ class Outcome:
     stored: int = 0
     refused: Tally[str] = field(default_factory=Tally)
     faults: list[str] = field(default_factory=list)
+    lead: float | None = None
+    """Seconds by which the newest sample is ahead of the server's clock; below 0: its age."""
 
     def add_refused(self, refused: Mapping[str, int]) -> None:
         """Add what a store or a check refused."""
@@ -111,6 +130,9 @@ class Outcome:
         SAMPLES.labels(protocol).inc(self.stored)
         for reason, count in self.refused.items():
             REFUSED_SAMPLES.labels(protocol, reason).inc(count)
+        if self.lead is not None:
+            SAMPLE_AGE.labels(protocol).observe(max(0.0, -self.lead))
+            AHEAD.labels(protocol).inc(self.lead > AHEAD_SECONDS)
 
     def message(self) -> str:
         """For the sender, when something was refused."""
@@ -129,6 +151,9 @@ async def store(batch: SampleBatch, deps: PushDeps, outcome: Outcome) -> None:
     """
     if not len(batch) and not batch.metadata:
         return
+    if len(batch):
+        lead = (int(batch.ts.max()) - now_ms(deps.clock)) / 1000
+        outcome.lead = lead if outcome.lead is None else max(outcome.lead, lead)
     appended = await deps.appender.append(batch)
     outcome.stored += appended.stored
     outcome.add_refused(appended.refused)

@@ -35,6 +35,7 @@ VARIABLES = (
     _variable("PYNOMALY_API_PORT", "server.api_port"),
     _variable("PYNOMALY_WEB_PORT", "server.web_port"),
     _variable("PYNOMALY_DATA_DIR", "server.data_dir"),
+    _variable("PYNOMALY_EXTERNAL_URL", "server.external_url"),
     _variable("PYNOMALY_ALLOWED_HOSTS", "server.allowed_hosts", many=True),
     _variable("PYNOMALY_TRUSTED_PROXIES", "server.trusted_proxies", many=True),
     _variable("PYNOMALY_TOKEN", "access.token"),

@@ -1,6 +1,7 @@
 """The sections of the configuration: what every part can be told."""
 
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -35,6 +36,12 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 def _network(text: str) -> str:
     ipaddress.ip_network(text)  # its error says what is wrong
     return text
+
+
+def _web_address(text: str) -> str:
+    if text and not re.match(r"https?://[^/\s]+", text):
+        raise ValueError("an address such as https://mon.example.com is expected")
+    return text.rstrip("/")
 
 
 def _level(value: object) -> object:
@@ -87,6 +94,12 @@ class ServerSection(Section):
         default=(),
         description="Addresses or networks (`10.0.0.0/8`) of reverse proxies whose "
         "`X-Forwarded-For` is believed.",
+    )
+
+    external_url: Annotated[str, AfterValidator(_web_address)] = Field(
+        default="",
+        description="Where people reach the pages, such as `https://mon.example.com`: for the "
+        "links in notifications. Unless given it is the address that is listened on.",
     )
 
     @model_validator(mode="after")

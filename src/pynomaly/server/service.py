@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from fastapi import FastAPI
+from prometheus_client import Counter, Gauge
 
 from pynomaly import __version__
 from pynomaly.access.asgi import AccessMiddleware
@@ -55,6 +56,18 @@ from pynomaly.web.deps import WebDeps
 
 log = logging.getLogger(__name__)
 
+_RELOADS = Counter(
+    "pynomaly_config_reloads",
+    "Reloads of the configuration; after a refused one everything goes on as before.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+_RELOADED = Gauge(
+    "pynomaly_config_last_reload_successful",
+    "Whether the last reload of the configuration was taken (1) or refused (0).",
+    registry=REGISTRY,
+)
+
 Say = Callable[[str], None]
 
 _API_VERSION = "3.0.0"  # clients read it to know which of Prometheus's APIs is spoken
@@ -78,9 +91,10 @@ class Service:
         self._reloads: set[asyncio.Task[None]] = set()
         self.health = HealthBoard()
         self._reload_error: str | None = None
+        self._count_reload(None)
         self.health.add("configuration", of_trouble(lambda: self._reload_error))
         self.data_dir: Path = configuration.server.data_dir
-        self.api_url = self.web_url = ""
+        self.api_url = self.web_url = self.external_url = ""
 
     async def start(self, say: Say) -> None:
         """Return when queries are answered, samples taken in and pages shown.
@@ -131,8 +145,10 @@ class Service:
                 await self._apply_files()
             except PynomalyError as error:
                 self._reload_error = f"The last reload was refused: {error}"
+                self._count_reload("error")
                 raise
             self._reload_error = None
+            self._count_reload("ok")
             log.info("configuration reloaded")
 
     async def _apply_files(self) -> None:
@@ -144,6 +160,11 @@ class Service:
         await self._scraping.apply(files.prometheus)
         for warning in files.warnings:
             log.warning(warning)
+
+    def _count_reload(self, outcome: str | None) -> None:
+        for known in ("ok", "error"):  # both from the beginning, so that the first is an increase
+            _RELOADS.labels(known).inc(known == outcome)
+        _RELOADED.set(self._reload_error is None)
 
     async def _reload_and_log(self) -> None:
         try:
@@ -159,6 +180,7 @@ class Service:
         self._undo.callback(self._web_socket.close)
         self.api_url = _url(server.host, self._api_socket)
         self.web_url = _url(server.host, self._web_socket)
+        self.external_url = server.external_url or self.web_url
 
     async def _open_backend(self, say: Say) -> Backend:
         peer = self._configuration.prometheus.url
@@ -194,8 +216,8 @@ class Service:
             self._bus,
             self._clock,
             self._scheduler,
-            link=explore_link(self.web_url),
-            outside=Outside(self._configuration.rules.external_labels, self.web_url),
+            link=explore_link(self.external_url),
+            outside=Outside(self._configuration.rules.external_labels, self.external_url),
             default_interval=self._configuration.rules.evaluation_interval,
             elsewhere=self._backend.elsewhere,
         )
@@ -212,7 +234,7 @@ class Service:
         if settings.webhook is None:
             self.health.disable("alerting", "alerting.webhook.url is not set")
             return
-        channel = WebhookChannel(settings.webhook, self.web_url)
+        channel = WebhookChannel(settings.webhook, self.external_url)
         self._undo.push_async_callback(channel.close)
         told = RecordsLog(records)
         stages: list[Stage] = [
@@ -330,6 +352,7 @@ class Service:
                 version=__version__,
                 api_url=self.api_url,
                 runbooks=_runbooks(),
+                external_url=self.external_url,
                 settings=self._configuration.web,
             )
         )

@@ -104,6 +104,8 @@ class WebDeps:
     The pages listen to the bus topics ``samples`` (published after each commit) and ``alerts``
     (published when an alert changed); the contents of the messages do not matter.
     ``runbooks`` is a folder of Markdown files named by alert; without it they have no pages.
+    ``external_url`` is where notifications say that the pages are; a page itself links to its
+    own server instead, by whatever name it was reached.
     """
 
     querier: Querier
@@ -117,4 +119,5 @@ class WebDeps:
     version: str
     api_url: str
     runbooks: Path | None = None
+    external_url: str = ""
     settings: WebSettings = field(default_factory=WebSettings)

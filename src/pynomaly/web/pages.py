@@ -101,6 +101,7 @@ class Pages:
             "api": self._deps.api_url,
             "pages": [{"name": n, "path": p, "label": t} for n, p, t, _ in _PAGES],
             "runbooks": self._deps.runbooks is not None,
+            "external": self._deps.external_url,
             "alerts": await self._snapshots.take("alerts"),
         }
         if name in ("overview", "targets"):

@@ -1,5 +1,9 @@
 """Every metric of the sample store."""
 
+import math
+import shutil
+from pathlib import Path
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from pynomaly.observability import REGISTRY
@@ -32,6 +36,21 @@ BYTES = Gauge(
     ["table"],
     registry=REGISTRY,
 )
+LIMIT = Gauge(
+    "pynomaly_storage_limit_bytes",
+    "What samples may take on disk before the oldest days go; 0 is no limit.",
+    registry=REGISTRY,
+)
+DISK_SIZE = Gauge(
+    "pynomaly_storage_disk_size_bytes",
+    "Size of the file system that holds the data folder.",
+    registry=REGISTRY,
+)
+DISK_AVAIL = Gauge(
+    "pynomaly_storage_disk_avail_bytes",
+    "What is left of the file system that holds the data folder.",
+    registry=REGISTRY,
+)
 DROPPED_DAYS = Counter(
     "pynomaly_retention_dropped_days",
     "Days of samples removed, by what they exceeded (age, size).",
@@ -43,3 +62,17 @@ DUPLICATE_READS = Counter(
     "Reads that met duplicates which are not merged yet and were repeated to resolve them.",
     registry=REGISTRY,
 )
+
+
+def watch_disk(data_dir: Path) -> None:
+    """Show the file system of a data folder; NaN when it cannot be asked."""
+    DISK_SIZE.set_function(lambda: _disk(data_dir)[0])
+    DISK_AVAIL.set_function(lambda: _disk(data_dir)[1])
+
+
+def _disk(data_dir: Path) -> tuple[float, float]:
+    try:
+        usage = shutil.disk_usage(data_dir)
+    except OSError:  # the folder is gone, as after a test
+        return math.nan, math.nan
+    return float(usage.total), float(usage.free)

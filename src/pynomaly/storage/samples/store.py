@@ -68,6 +68,9 @@ class SampleStore:
         """
         await self._in_thread(self._load)
         self._commit = GroupCommit(self._write, self.settings)
+        metrics.LIMIT.set(self.settings.retention_bytes)
+        if self.data_dir is not None:
+            metrics.watch_disk(self.data_dir)
 
     async def close(self) -> None:
         """Store what waits and stop; the engine stays open. Idempotent."""

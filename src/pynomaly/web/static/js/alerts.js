@@ -25,8 +25,9 @@ function row(alert) {
   ];
 }
 
-/** Where a runbook can be read: elsewhere, or one of ours by its file. */
+/** Where a runbook can be read: one of ours, by its address for others or by its file; or elsewhere. */
 function runbookLink(url = "") {
+  if (boot.runbooks && boot.external && url.startsWith(`${boot.external}/runbooks/`)) return url.slice(boot.external.length);
   if (/^https?:\/\//.test(url)) return url;
   const own = boot.runbooks && /(?:^|\/)runbooks\/([\w-]+)\.md$/.exec(url);
   return own ? `/runbooks/${own[1]}` : "";
