@@ -66,8 +66,8 @@ class Peer:
             self._process = None
 
     def _send(self, sent: signal.Signals) -> None:
-        assert self._process is not None
-        self._process.send_signal(sent)
+        if self._process is not None:
+            self._process.send_signal(sent)
 
 
 def _options(kind: str, port: int, folder: Path) -> list[str]:

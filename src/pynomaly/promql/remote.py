@@ -183,6 +183,9 @@ class RemoteQuerier:
             )
         except PeerSilent as error:
             raise QueryTimeout(error.message) from error
+        # A query that waited in a server that stood still is answered when it goes on, for a
+        # time of which it knows nothing.
+        self._admit()
         if self._judging and found.partial:
             raise PartialAnswer(f"{self._api.url} answers only in part: {found.partial}")
         return found

@@ -13,7 +13,8 @@ from pynomaly.rules.state import Seed
 OUTAGE_TOLERANCE = 3600
 """Seconds; what was last seen longer ago than this is not taken up again."""
 
-_STEP_MS = 60_000
+_LONGEST_STEP_MS = 60_000  # short enough for any lookback
+_SHORTEST_STEP_MS = 1_000
 
 
 async def read_seeds(
@@ -33,10 +34,12 @@ async def read_seeds(
     selector = FOR_STATE + '{alertname=~"' + names.replace('"', '\\"') + '"}'
     end = round(now * 1000)
     start = end - OUTAGE_TOLERANCE * 1000
-    values = (await querier.range(selector, start, end, _STEP_MS)).value
+    # Not longer than the interval: a server's lookback may be a few intervals only.
+    step = min(max(round(interval * 1000), _SHORTEST_STEP_MS), _LONGEST_STEP_MS)
+    values = (await querier.range(selector, start, end, step)).value
     if not isinstance(values, Matrix) or not len(values):
         return {}
-    times = (await querier.range(f"timestamp({selector})", start, end, _STEP_MS)).value
+    times = (await querier.range(f"timestamp({selector})", start, end, step)).value
     if not isinstance(times, Matrix):
         return {}
     seen = dict(zip((_bare(labels) for labels in times.labels), times.values, strict=True))

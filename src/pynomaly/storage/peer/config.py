@@ -96,11 +96,11 @@ class PeerSettings(Section):
         default=3, ge=1, description="After how many failed checks it is taken to be away."
     )
     settle: Duration = Field(
-        default=60.0,
+        default=90.0,
         ge=0,
         description="How long after it is back nothing is judged yet, so that its own targets are "
-        "collected again: what was not collected while it was away does not fire an alert. At "
-        "least its longest scrape interval.",
+        "collected again: what was not collected while it was away does not fire an alert. Some "
+        "ten seconds more than its longest scrape interval.",
     )
     retries: int = Field(
         default=3,
