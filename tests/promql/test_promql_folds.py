@@ -136,3 +136,24 @@ def test_a_fold_takes_every_row_of_a_window_once_and_in_order(
     assert first.tolist() == left.tolist()
     assert last.tolist() == (right - 1).tolist()
     assert count.tolist() == (right - left).tolist()
+
+
+TERMS = st.one_of(
+    st.integers(-5, 5).map(float),
+    st.floats(-1e9, 1e9, allow_nan=False),
+    st.sampled_from([1e15, -1e15, 0.1]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(TERMS, min_size=1, max_size=9), min_size=1, max_size=6))
+def test_sums_of_groups_lose_no_digits_where_terms_cancel(groups: list[list[float]]) -> None:
+    right = np.cumsum([len(group) for group in groups])
+    left = right - [len(group) for group in groups]
+    values = np.array([value for group in groups for value in group])[:, None]
+
+    found = folds.group_sums(values, left, right)[:, 0]
+
+    for group, value in zip(groups, found.tolist(), strict=True):
+        size = math.fsum(map(abs, group))
+        assert value == pytest.approx(math.fsum(group), rel=1e-9, abs=size * 1e-28)

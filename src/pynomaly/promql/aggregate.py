@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.model.samples import BoolArray, ValueArray
 from pynomaly.promql.contract import Matrix
-from pynomaly.promql.folds import Rows, fold, means, merge_moments, sums
+from pynomaly.promql.folds import Rows, fold, group_sums, means, merge_moments
 from pynomaly.promql.matrices import in_label_order, without_empty
 from pynomaly.promql.over_time import quantiles_of_rows
 
@@ -77,11 +77,11 @@ def aggregate(
 
 
 def _sum(groups: Groups, counts: ValueArray) -> ValueArray:
-    return sums(groups.filled(0.0), groups.left, groups.right)
+    return group_sums(groups.filled(0.0), groups.left, groups.right)
 
 
 def _avg(groups: Groups, counts: ValueArray) -> ValueArray:
-    return means(groups.filled(0.0), groups.left, groups.right, counts)
+    return means(groups.filled(0.0), groups.left, groups.right, counts, group_sums)
 
 
 def _min(groups: Groups, counts: ValueArray) -> ValueArray:
