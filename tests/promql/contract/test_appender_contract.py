@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import END, Store
+from contract_stores import END, Store
 
 from pynomaly.model.labels import Labels, series_id
 from pynomaly.model.samples import STALE, MetricMetadata, SampleBatch, SeriesSamples

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import END, START, Store
+from contract_stores import END, START, Store
 
 from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import Matcher, MatchOp

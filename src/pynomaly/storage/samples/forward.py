@@ -57,16 +57,18 @@ class Forwarder:
         while True:
             await self._wake.wait()
             while self._queue:
-                await self._pass_on(self._take())
+                await self._pass_on(self._queue[0])
             self._wake.clear()
 
     async def _pass_on(self, batch: SampleBatch) -> None:
+        """Send the oldest; it stays in the queue until it is taken, unless it gets too old."""
         try:
             await self._appender.append(batch)
         except PeerAway:
-            self._queue.appendleft(batch)
-            self._samples += len(batch)
             await self._clock.sleep_until(self._clock.now() + _AGAIN_SECONDS)
+            return
         except PynomalyError as error:
             metrics.NOT_WRITTEN.labels("dropped").inc(len(batch))
             log.warning("own samples are not written: %s", error)
+        if self._queue and self._queue[0] is batch:
+            self._take()
