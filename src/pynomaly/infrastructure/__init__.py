@@ -1,0 +1,1 @@
+"""The import paths that the guides name; everything here is defined elsewhere."""

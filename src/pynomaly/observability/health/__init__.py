@@ -1,0 +1,1 @@
+"""Health: named checks, answered as liveness and readiness, and as metrics."""
