@@ -1,8 +1,8 @@
 """Prometheus's rule files, and the settings of their evaluation."""
 
 import re
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -18,8 +18,10 @@ from pynomaly.model.duration import Duration
 from pynomaly.promql.contract import ParseError
 from pynomaly.promql.nodes import ValueType
 from pynomaly.promql.parser import parse
+from pynomaly.rules.backtest.config import BacktestSettings
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_RESOURCE = re.compile(r"^kind:\s*PrometheusRule\b", re.MULTILINE)
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
@@ -139,6 +141,37 @@ def load_rules(text: str, source: str) -> list[RuleGroup]:
     return [group.model_copy(update={"file": source}) for group in groups]
 
 
+class _Resource(RuleFile):
+    """A Kubernetes resource of the kind PrometheusRule."""
+
+    apiVersion: str = ""  # noqa: N815 - the file's name
+    kind: str = ""
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    spec: RuleFile = RuleFile()
+
+
+def load_rules_or_resource(text: str, source: str) -> list[RuleGroup]:
+    """As ``load_rules``; also of a Kubernetes resource of the kind PrometheusRule.
+
+    Raises:
+        ConfigError: file, line and fault of everything that is wrong.
+    """
+    if not _RESOURCE.search(text):
+        return load_rules(text, source)
+    groups = load(text, source, _Resource).spec.groups
+    return [group.model_copy(update={"file": source}) for group in groups]
+
+
+def duplicates(groups: Sequence[RuleGroup]) -> list[tuple[Rule, dict[str, str], int]]:
+    """Rules that have the name and labels of another, with how many there are."""
+    found: dict[tuple[str, tuple[tuple[str, str], ...]], list[Rule]] = {}
+    for group in groups:
+        for rule in group.rules:
+            key = rule.name, tuple(sorted(group.labels_of(rule).items()))
+            found.setdefault(key, []).append(rule)
+    return [(same[0], dict(key[1]), len(same)) for key, same in found.items() if len(same) > 1]
+
+
 def _chosen(value: object) -> object:
     if isinstance(value, bool):
         return ("all",) if value else ()
@@ -165,3 +198,4 @@ class RulesSettings(Section):
         "`host`, `http`, … as they are called in `config/rules`. What a file reads and nobody "
         "sends costs next to nothing.",
     )
+    backtest: BacktestSettings = Field(default_factory=BacktestSettings)
