@@ -5,8 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from pynomaly.model.labels import Labels
-from pynomaly.model.samples import Appended, SampleBatch, is_stale
+from pynomaly.model.samples import Appended, SampleBatch, SeriesSamples, is_stale
 from pynomaly.promql.contract import Matrix, QueryResult
+
+NO_SAMPLES = SeriesSamples([], np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 Answer = Mapping[str, float] | Exception
 
@@ -24,6 +26,8 @@ class Scripted:
         self.asked: list[tuple[str, int]] = []
 
     async def instant(self, expr: str, at_ms: int, *, timeout: float = 120.0) -> QueryResult:
+        if expr.startswith("ALERTS_FOR_STATE{"):  # nothing was active before
+            return QueryResult(NO_SAMPLES)
         self.asked.append((expr, at_ms))
         answer = self.answers.get(expr, {})
         if isinstance(answer, Exception):

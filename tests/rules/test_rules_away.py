@@ -8,6 +8,7 @@ import pytest
 from rules_scripted import Kept, Scripted, labels
 
 from pynomaly.model.clock import FakeClock
+from pynomaly.model.samples import SeriesSamples
 from pynomaly.promql.contract import Matrix, QueryResult
 from pynomaly.rules.config import RuleGroup, load_rules
 from pynomaly.rules.manager import RuleManager
@@ -27,7 +28,7 @@ groups:
 
 
 class Remembering(Scripted):
-    """Answers range queries as well, with what ``seeds`` holds; raises while ``away``."""
+    """Holds ``ALERTS_FOR_STATE`` as ``seeds`` says; raises while ``away``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,20 +38,21 @@ class Remembering(Scripted):
     async def instant(self, expr: str, at_ms: int, *, timeout: float = 120.0) -> QueryResult:
         if self.away:
             raise AWAY
+        if expr.startswith("ALERTS_FOR_STATE{"):
+            if expr.endswith("]"):
+                return QueryResult(self._samples())
+            present = np.ones((len(self.seeds), 1), dtype=np.bool_)
+            found = [labels(text) for text in self.seeds]
+            return QueryResult(Matrix(found, np.array([at_ms]), present * 1.0, present))
         return await super().instant(expr, at_ms, timeout=timeout)
 
-    async def range(
-        self, expr: str, start_ms: int, end_ms: int, step_ms: int, *, timeout: float = 120.0
-    ) -> QueryResult:
-        if self.away:
-            raise AWAY
-        which = 1 if expr.startswith("timestamp(") else 0
-        times = np.arange(start_ms, end_ms + 1, step_ms)
-        values = np.array([[seed[which]] * len(times) for seed in self.seeds.values()])
-        found = [labels(text) for text in self.seeds]
-        shape = (len(found), len(times))
-        return QueryResult(
-            Matrix(found, times, values.reshape(shape), np.ones(shape, dtype=np.bool_))
+    def _samples(self) -> SeriesSamples:
+        seeds = self.seeds.values()
+        return SeriesSamples(
+            [labels(text) for text in self.seeds],
+            np.arange(len(seeds) + 1, dtype=np.int64),
+            np.array([round(seen * 1000) for _, seen in seeds], dtype=np.int64),
+            np.array([since for since, _ in seeds]),
         )
 
 

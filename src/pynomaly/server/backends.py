@@ -41,7 +41,7 @@ from pynomaly.storage.scheduler import Scheduler
 
 _QUERY_THREADS = 4
 _RETENTION_SECONDS = 600.0
-_OWN_SECONDS = 900.0  # the windows of rules about the product itself, with room
+_OWN_SECONDS = 1800.0  # the windows of the shipped rules about the product itself, with room
 _TOP_METRICS = 10
 
 
