@@ -41,13 +41,17 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen_error)
 
 
+def describe(kind: str, message: str, hint: str = "") -> dict[str, str]:
+    """An error as clients read it."""
+    body = {"status": "error", "errorType": kind, "error": message}
+    return {**body, "hint": hint} if hint else body
+
+
 def error_response(
     status: int, kind: str, message: str, hint: str = "", headers: dict[str, str] | None = None
 ) -> Response:
     """An answer of this shape, for those who cannot raise (middlewares)."""
-    body = {"status": "error", "errorType": kind, "error": message}
-    if hint:
-        body["hint"] = hint
+    body = describe(kind, message, hint)
     headers = dict(headers or {})
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         headers.setdefault("retry-after", str(_RETRY_AFTER_SECONDS))

@@ -6,7 +6,8 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pynomaly.model.errors import PynomalyError
@@ -52,12 +53,34 @@ class Client:
         )
         return self._send(request)
 
+    def lines(self, path: str, body: bytes, headers: Mapping[str, str]) -> Iterator[Any]:
+        """POST bytes and yield the JSON of each line of the answer as it comes.
+
+        Raises:
+            ServerUnreachable: nobody listens there.
+            Refused: the answer, or a line of it, was an error.
+        """
+        request = urllib.request.Request(
+            f"{self.url}{path}", data=body, headers=dict(headers), method="POST"
+        )
+        with self._answer(request) as answer:
+            for line in answer:
+                found = _decode(line)
+                if isinstance(found, dict) and found.get("status") == "error":
+                    raise Refused(f"{found['error']} {found.get('hint', '')}".rstrip())
+                yield found
+
     def _send(self, request: urllib.request.Request) -> Any:
+        with self._answer(request) as answer:
+            return _decode(answer.read())
+
+    @contextmanager
+    def _answer(self, request: urllib.request.Request) -> Iterator[Any]:
         for name, value in _credentials().items():
             request.add_header(name, value)
         try:
             with urllib.request.urlopen(request, timeout=self._timeout) as answer:
-                return _decode(answer.read())
+                yield answer
         except urllib.error.HTTPError as error:
             raise Refused(_message(error)) from error
         except (urllib.error.URLError, ConnectionError, TimeoutError) as error:

@@ -23,7 +23,9 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="The configuration.", no_args_is_help=True, rich_markup_mode=None)
 storage_app = typer.Typer(help="The store.", no_args_is_help=True, rich_markup_mode=None)
+rules_app = typer.Typer(help="Rules.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
+app.add_typer(rules_app, name="rules")
 app.add_typer(storage_app, name="storage")
 
 Url = Annotated[
@@ -190,3 +192,83 @@ def conformance(
             raise BadInput("Give --promqltest DIR, or --compliance FILE with --reference URL.")
     if not sound:
         raise typer.Exit(1)
+
+
+RuleFiles = Annotated[
+    list[str], typer.Argument(help="Files, with wildcards if you like.", metavar="FILE…")
+]
+
+
+@rules_app.command("check", epilog="Example: pynomaly rules check config/rules/*.yml")
+def rules_check(files: RuleFiles, as_json: Json = False) -> None:
+    """Say whether rule files are valid, with file, line and fault of what is not."""
+    from pynomaly.cli.rules_files import check
+
+    with errors_in_a_line():
+        sound = check(files, as_json=as_json)
+    if not sound:
+        raise typer.Exit(1)
+
+
+@rules_app.command("test", epilog="Example: pynomaly rules test tests/*.test.yml --run disk")
+def rules_test(
+    files: RuleFiles,
+    run: Annotated[
+        str | None, typer.Option(help="Only tests whose name matches.", metavar="REGEX")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run unit tests of rules: the files that promtool takes, with its verdicts."""
+    from pynomaly.cli.rules_files import test
+
+    with errors_in_a_line():
+        sound = test(files, run, as_json=as_json)
+    if not sound:
+        raise typer.Exit(1)
+
+
+@rules_app.command(
+    "backtest",
+    epilog="Example: pynomaly rules backtest rules.yml --from 30d --sweep threshold=0.8,0.9 "
+    "--sweep for=1m,5m --plot backtest.html",
+)
+def rules_backtest(
+    file: Annotated[Path, typer.Argument(help="A rule file.", metavar="RULES")],
+    from_: Annotated[
+        str, typer.Option("--from", help="Since when: 30d ago, RFC 3339 or epoch seconds.")
+    ] = "7d",
+    to: Annotated[str, typer.Option(help="Until when.")] = "now",
+    alert: Annotated[str, typer.Option(help="Only this alert.", metavar="NAME")] = "",
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(help="Values to try: threshold=0.8,0.9 or for=1m,5m.", metavar="WHAT=VALUES"),
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Another version, to compare with.", metavar="OTHER")
+    ] = None,
+    timezone: Annotated[str, typer.Option(help="Of times, hours and weeks.")] = "UTC",
+    plot: Annotated[
+        Path | None, typer.Option(help="Write figures to this HTML file.", metavar="FILE")
+    ] = None,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Say when rules would have fired, from stored history.
+
+    Nothing is written: what recording rules give is seen by the rules after them only.
+    """
+    from pynomaly.cli.rules_backtest import run
+
+    with errors_in_a_line():
+        run(
+            url,
+            file,
+            from_=from_,
+            to=to,
+            alert=alert,
+            sweep=sweep or [],
+            against=against,
+            timezone=timezone,
+            plot=plot,
+            as_json=as_json,
+        )

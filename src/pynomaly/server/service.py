@@ -28,6 +28,7 @@ from pynomaly.api import alerts as alerts_api
 from pynomaly.api import app as api_app
 from pynomaly.api import control, health, ingest, prometheus
 from pynomaly.api import rules as rules_api
+from pynomaly.api import rules_backtest as rules_backtest_api
 from pynomaly.api import storage as storage_api
 from pynomaly.detection.service import Judge
 from pynomaly.ingest.host import HostCollector
@@ -38,6 +39,7 @@ from pynomaly.ingest.scrape.manager import ScrapeManager
 from pynomaly.model.clock import Clock
 from pynomaly.model.errors import PynomalyError
 from pynomaly.observability import REGISTRY
+from pynomaly.rules.backtest.service import Backtests
 from pynomaly.rules.config import RuleGroup
 from pynomaly.rules.evaluate import explore_link
 from pynomaly.rules.manager import RuleManager
@@ -115,6 +117,7 @@ class Service:
         audit = await self._keep_audit(records)
         await self._observe_itself()
         self._rules = await self._evaluate_rules(files)
+        self._backtests = self._look_back()
         await self._notify(records)
         self._judge()
         self._scraping = await self._scrape(files)
@@ -226,6 +229,16 @@ class Service:
         self.health.add("rules", of_attempts("rules", rules.rules))
         return rules
 
+    def _look_back(self) -> Backtests:
+        configuration = self._configuration
+        return Backtests(
+            self._backend.judging,
+            configuration.rules.backtest,
+            query=configuration.query,
+            default_interval=configuration.rules.evaluation_interval,
+            outside=Outside(configuration.rules.external_labels, self.external_url),
+        )
+
     def _groups(self, files: NamedFiles) -> list[RuleGroup]:
         return [*self._backend.rule_groups, *files.rule_groups]
 
@@ -330,6 +343,7 @@ class Service:
                 prometheus.router(queries),
                 prometheus.probes(self.health.ready),
                 rules_api.router(self._rules),
+                rules_backtest_api.router(self._backtests, self._clock),
                 alerts_api.router(self._rules),
                 ingest.router(push),
                 health.router(self.health),

@@ -36,7 +36,7 @@ def series(text: str) -> Labels:
 
 
 async def stored(
-    history: Mapping[str, Sequence[float | None | str]], spacing: float = 10.0
+    history: Mapping[str, Sequence[float | str | None]], spacing: float = 10.0
 ) -> MemorySamples:
     """Series by their samples every ``spacing`` seconds; None is a gap, ``"stale"`` the marker."""
     rows = []

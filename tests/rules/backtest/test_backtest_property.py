@@ -72,11 +72,11 @@ def extremes(found: list[Episode]) -> list[tuple[str, float, str, str]]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(HISTORIES, rule_files())
-def test_they_say_the_same(history: dict[str, list[float | None | str]], rules: str) -> None:
+def test_they_say_the_same(history: dict[str, list[float | str | None]], rules: str) -> None:
     asyncio.run(compare(history, rules))
 
 
-async def compare(history: dict[str, list[float | None | str]], rules: str) -> None:
+async def compare(history: dict[str, list[float | str | None]], rules: str) -> None:
     with ThreadPoolExecutor(2) as executor:
         world = World(await stored(history), executor)
         planned, found = await world.backtest(groups_of(rules), START + 280)
