@@ -21,8 +21,12 @@ from pynomaly.model.clock import SystemClock
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import MetricMetadata, SampleBatch
 from pynomaly.promql.local import LocalQuerier
+from pynomaly.rules.backtest.service import Backtests
+from pynomaly.rules.config import load_rules
+from pynomaly.rules.manager import RuleManager
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.samples.memory import MemorySamples
+from pynomaly.storage.scheduler import Scheduler
 from pynomaly.web.app import create_app
 from pynomaly.web.config import WebSettings
 from pynomaly.web.deps import Component, Health, Stats, Status, TargetHealth, TargetStatus, WebDeps
@@ -41,6 +45,8 @@ class World:
         default_factory=lambda: Health(Status.OK, [Component("storage", Status.OK, "embedded")])
     )
     stats: Stats = field(default_factory=Stats)
+    rules: str = ""
+    """A rule file; its groups are evaluated."""
 
     def alerts(self) -> Sequence[Alert]:
         return self.firing
@@ -83,8 +89,14 @@ class Stage:
         clock = SystemClock()
         self.bus = Bus(clock)
         with ThreadPoolExecutor(2) as executor:
+            querier = LocalQuerier(self.world.samples, executor)
+            scheduler = Scheduler(clock)
+            self.manager = RuleManager(
+                querier, self.world.samples, self.bus, clock, scheduler, default_interval=0.5
+            )
+            await self.manager.apply(load_rules(self.world.rules, "rules.yml"))
             deps = WebDeps(
-                querier=LocalQuerier(self.world.samples, executor),
+                querier=querier,
                 reader=self.world.samples,
                 bus=self.bus,
                 clock=clock,
@@ -96,6 +108,8 @@ class Stage:
                 api_url="http://127.0.0.1:8090",
                 settings=self.settings,
                 runbooks=self.runbooks,
+                rules=self.manager,
+                backtests=Backtests(querier, default_interval=60.0),
             )
             gate = Gate(AccessSettings(), ports=[self.port])
             app = AccessMiddleware(create_app(deps), gate, None)
@@ -110,6 +124,8 @@ class Stage:
                     await serving
             ready.set()
             await serving
+            await self.manager.close()
+            await scheduler.close()
 
     def stop(self) -> None:
         if self._server is not None:
@@ -119,6 +135,11 @@ class Stage:
 
     def publish(self, topic: str, data: Any = None) -> None:
         self.loop.call_soon_threadsafe(self.bus.publish, topic, data)
+
+    def apply(self, rules: str) -> None:
+        """Evaluate this rule file from now on."""
+        applying = self.manager.apply(load_rules(rules, "rules.yml"))
+        asyncio.run_coroutine_threadsafe(applying, self.loop).result(30)
 
     def append(self, rows: Samples, metadata: Sequence[MetricMetadata] = ()) -> None:
         storing = self.world.samples.append(SampleBatch.of(rows, metadata))

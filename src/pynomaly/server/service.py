@@ -96,7 +96,7 @@ class Service:
         self._count_reload(None)
         self.health.add("configuration", of_trouble(lambda: self._reload_error))
         self.data_dir: Path = configuration.server.data_dir
-        self.api_url = self.web_url = self.external_url = ""
+        self.api_url = self.web_url = self.external_url = self.place = ""
 
     async def start(self, say: Say) -> None:
         """Return when queries are answered, samples taken in and pages shown.
@@ -113,6 +113,7 @@ class Service:
         self._scheduler = Scheduler(clock)
         self._undo.push_async_callback(self._scheduler.close)
         self._backend = await self._open_backend(say)
+        self.place = self._backend.place
         records = await self._open_records()
         audit = await self._keep_audit(records)
         await self._observe_itself()
@@ -188,7 +189,7 @@ class Service:
     async def _open_backend(self, say: Say) -> Backend:
         peer = self._configuration.prometheus.url
         say(f"Working on {peer} …" if peer else f"Opening the store in {self.data_dir} …")
-        return await open_backend(
+        backend = await open_backend(
             Site(
                 self._configuration,
                 self.data_dir,
@@ -199,6 +200,9 @@ class Service:
                 self._undo,
             )
         )
+        if reason := self.health.reason("prometheus"):
+            say(f"{reason} Rules begin when it is there.")
+        return backend
 
     async def _open_records(self) -> Records:
         settings = self._configuration.storage.records
@@ -361,6 +365,8 @@ class Service:
                 clock=self._clock,
                 health=lambda: health_view(self.health),
                 alerts=self._rules,
+                rules=self._rules,
+                backtests=self._backtests,
                 targets=TargetView(self._scraping),
                 stats=self._stats(),
                 version=__version__,

@@ -13,13 +13,15 @@ from pynomaly.access.policy import Action
 from pynomaly.model.clock import now_ms
 from pynomaly.model.errors import PynomalyError
 from pynomaly.web.assets import Assets
+from pynomaly.web.backtest import BacktestSpec, run_backtest
 from pynomaly.web.deps import Status, WebDeps
 from pynomaly.web.evaluate import Evaluator
 from pynomaly.web.live import LiveViews
 from pynomaly.web.lookup import LIMIT, Lookup
 from pynomaly.web.pages import Pages
 from pynomaly.web.panels import PanelSpec, encode
-from pynomaly.web.snapshots import Snapshots, health_json
+from pynomaly.web.rules import rulebook
+from pynomaly.web.snapshots import TOPICS, Snapshots, health_json
 from pynomaly.web.socket import LiveSocket, explain_fault
 
 # Plotly sets styles from scripts; scripts themselves come from here only.
@@ -37,6 +39,7 @@ _TEXT = Query(max_length=500)
 
 _PAGES_READ = [Depends(require(Action.PAGES_READ))]
 _METRICS_READ = [Depends(require(Action.METRICS_READ))]
+_RULES_READ = [Depends(require(Action.RULES_READ))]
 _HEALTH_READ = [Depends(require(Action.HEALTH_READ))]
 
 
@@ -160,10 +163,20 @@ def _add_data(
         message, _ = await evaluator.graph(spec, at, views.marks(spec))
         return JsonResponse(message)
 
+    @app.get("/data/rulebook", dependencies=_RULES_READ)
+    async def book() -> Response:
+        """What the rules are; a page asks again when their state tells another version."""
+        return JsonResponse(rulebook(deps.rules.groups()))
+
+    @app.post("/data/backtest", dependencies=_RULES_READ)
+    async def backtest(spec: BacktestSpec) -> Response:
+        """What a rule would have done over a stretch of stored history."""
+        return JsonResponse(await run_backtest(deps, spec))
+
     @app.get("/data/{topic}", dependencies=_METRICS_READ)
     async def snapshot(topic: str) -> Response:
-        """Alerts, targets or the overview as they are now."""
-        if topic not in ("alerts", "targets", "overview"):
+        """Alerts, targets, rules or the overview as they are now."""
+        if topic not in TOPICS:
             return JsonResponse({"error": f"there is no {topic!r}"}, status_code=404)
         return JsonResponse(await snapshots.take(topic))
 

@@ -10,6 +10,8 @@ from pynomaly.model.alert import Alert
 from pynomaly.model.clock import Clock
 from pynomaly.model.labels import Labels
 from pynomaly.promql.contract import Querier
+from pynomaly.rules.backtest.service import Backtests
+from pynomaly.rules.group import GroupRunner
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.samples.contract import SampleReader
 from pynomaly.web.config import WebSettings
@@ -97,6 +99,22 @@ class TargetSource(Protocol):
         ...
 
 
+class RuleSource(Protocol):
+    """Where the rules come from."""
+
+    def groups(self) -> Sequence[GroupRunner]:
+        """Every group with its rules, in the order of the files."""
+        ...
+
+
+class NoRules:
+    """Nothing is evaluated."""
+
+    def groups(self) -> Sequence[GroupRunner]:
+        """None."""
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
 class WebDeps:
     """Everything that ``create_app`` is given.
@@ -104,6 +122,7 @@ class WebDeps:
     The pages listen to the bus topics ``samples`` (published after each commit) and ``alerts``
     (published when an alert changed); the contents of the messages do not matter.
     ``runbooks`` is a folder of Markdown files named by alert; without it they have no pages.
+    ``backtests`` tries rules on stored history; without it a rule's page does not offer that.
     ``external_url`` is where notifications say that the pages are; a page itself links to its
     own server instead, by whatever name it was reached.
     """
@@ -120,4 +139,6 @@ class WebDeps:
     api_url: str
     runbooks: Path | None = None
     external_url: str = ""
+    rules: RuleSource = field(default_factory=NoRules)
+    backtests: Backtests | None = None
     settings: WebSettings = field(default_factory=WebSettings)

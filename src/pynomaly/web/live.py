@@ -58,7 +58,7 @@ class LivePanel:
 class LiveViews:
     """Evaluates live panels after each commit and publishes them on the bus.
 
-    The topics are ``web:panel:<digest>``, ``web:alerts``, ``web:targets`` and ``web:overview``.
+    The topics are ``web:panel:<digest>``, ``web:`` and one of the snapshots'.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class LiveViews:
         self._newcomer = asyncio.Event()
 
     def watch(self, topic: str) -> None:
-        """Someone looks at ``alerts``, ``targets`` or ``overview``; it is published anew."""
+        """Someone looks at one of the snapshots; it is published anew."""
         self._watched[topic] = self._watched.get(topic, 0) + 1
         self._last.pop(topic, None)
         self._newcomer.set()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pynomaly.web.assets import Assets
 from pynomaly.web.deps import WebDeps
 from pynomaly.web.overview import ANOMALIES, CHARTS, HOST_TILES
 from pynomaly.web.panels import encode
+from pynomaly.web.rules import find_rule, rule_page, rulebook
 from pynomaly.web.snapshots import Snapshots
 
 
@@ -34,8 +35,12 @@ _PAGES = (
     ("explore", "/explore", "Explore", "What do the numbers say?"),
     ("alerts", "/alerts", "Alerts", "What is wrong?"),
     ("targets", "/targets", "Targets", "Who answers?"),
+    ("rules", "/rules", "Rules", "Do the rules work?"),
 )
+_INNER_PAGES = (("rule", "/rule", "Rule", "How does this rule do?"),)
+_PARENTS = {"rule": "rules"}
 
+_NOTHING: Mapping[str, Any] = {}
 _RUNBOOK_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -55,8 +60,8 @@ class Pages:
         )
 
     def all(self) -> list[Page]:
-        """Every page that exists; the bar at the left shows just these."""
-        return [Page(*row, self._responder(row[0], row[3])) for row in _PAGES]
+        """Every page that exists; the bar at the left shows those that need no parameter."""
+        return [Page(*row, self._responder(row[0], row[3])) for row in (*_PAGES, *_INNER_PAGES)]
 
     async def runbook(self, name: str) -> Response:
         """What to do about an alert, as its runbook says; 404 when there is none."""
@@ -74,20 +79,24 @@ class Pages:
 
     def _responder(self, name: str, question: str) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
-            return HTMLResponse(await self._render(name, question))
+            boot = self._boot_of_rule(request) if name == "rule" else {}
+            return HTMLResponse(await self._render(name, question, boot))
 
         return respond
 
-    async def _render(self, name: str, question: str, **more: str) -> str:
+    async def _render(
+        self, name: str, question: str, boot: Mapping[str, Any] = _NOTHING, **more: str
+    ) -> str:
         return self._templates.get_template(f"{name}.html").render(
             name=name,
             question=question,
+            current=_PARENTS.get(name, name),
             pages=_PAGES,
             root=self._assets.root,
             plotly=self._assets.plotly,
             version=self._deps.version,
             api_url=self._deps.api_url,
-            boot=_in_script(await self._boot(name)),
+            boot=_in_script({**await self._boot(name), **boot}),
             **more,
         )
 
@@ -106,10 +115,21 @@ class Pages:
         }
         if name in ("overview", "targets"):
             boot["targets"] = await self._snapshots.take("targets")
+        if name in ("rules", "rule"):
+            boot["rules"] = await self._snapshots.take("rules")
+        if name == "rules":
+            boot["rulebook"] = rulebook(self._deps.rules.groups())
         if name == "overview":
             boot |= {"tiles": HOST_TILES, "charts": CHARTS, "anomalies": ANOMALIES}
             boot["overview"] = await self._snapshots.take("overview")
         return boot
+
+    def _boot_of_rule(self, request: Request) -> dict[str, Any]:
+        """The rule that a page is about; None when there is none of its id."""
+        wanted = request.query_params.get("id", "")
+        found = find_rule(self._deps.rules.groups(), wanted)
+        shown = {} if found is None else rule_page(wanted, *found)
+        return {"rule": shown or None, "backtests": self._deps.backtests is not None}
 
 
 def _in_script(data: Any) -> str:

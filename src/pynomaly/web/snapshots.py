@@ -7,10 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 from pynomaly.figures.timeseries import Mark
 from pynomaly.model.alert import Alert, AlertState
 from pynomaly.web.deps import Health, Stats, Status, TargetHealth, TargetStatus, WebDeps
+from pynomaly.web.rules import rules_snapshot
 
 Snapshot = dict[str, Any]
 
-TOPICS = ("alerts", "targets", "overview")
+TOPICS = ("alerts", "targets", "overview", "rules")
 MAX_ROWS = 2_000
 _MAX_MARKS = 8
 _SEVERITY_ORDER = {"critical": 0, "high": 1, "page": 1, "warning": 2, "info": 3, "none": 4}
@@ -24,11 +25,13 @@ class Snapshots:
         self._deps = deps
 
     async def take(self, topic: str) -> Snapshot:
-        """The state of ``alerts``, ``targets`` or ``overview``."""
+        """The state of ``alerts``, ``targets``, ``rules`` or ``overview``."""
         if topic == "alerts":
             return alerts_snapshot(self._deps.alerts.alerts())
         if topic == "targets":
             return targets_snapshot(self._deps.targets.targets())
+        if topic == "rules":
+            return rules_snapshot(self._deps.rules.groups())
         return overview_snapshot(self._deps.health(), await self._deps.stats())
 
     def marks(self) -> list[Mark]:

@@ -10,7 +10,7 @@ const QUICK = ["5m", "15m", "30m", "1h", "3h", "6h", "12h", "1d", "2d", "7d", "3
 const KEYS = {
   Everywhere: [
     ["/", "Search metrics, alerts and pages"],
-    ["g then o, e, a, t", "Go to Overview, Explore, Alerts, Targets"],
+    ["g then o, e, a, t, r", "Go to Overview, Explore, Alerts, Targets, Rules"],
     ["p", "Pause, or go on live"],
     ["t", "Light or dark"],
     ["-", "Zoom out: twice the range"],

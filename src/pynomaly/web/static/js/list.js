@@ -6,14 +6,14 @@ import { remember } from "./state.js";
 const LIMIT = 500;
 
 export class List {
-  /** `row(item)` gives the cells of a row, `detail(item)` what opens below it. */
-  constructor(place, { grid, head, row, detail, empty }) {
+  /** The first `words` columns are text, the others numbers. `row(item)` gives the cells of a row, `detail(item)` what opens below it. */
+  constructor(place, { grid, head, words = 4, row, detail, empty }) {
     Object.assign(this, { grid, row, detail, empty });
     this.items = new Map();
     this.open = new Set(new URLSearchParams(location.search).getAll("open"));
     this.body = h("div", { role: "list" });
     this.more = h("p.note", { hidden: true });
-    this.box = h("div.list", {}, h(`div.head.${grid}`, { "aria-hidden": "true" }, head.map((text, i) => h(i < 4 ? "span" : "span.num", {}, text))), this.body, this.more);
+    this.box = h("div.list", {}, h(`div.head.${grid}`, { "aria-hidden": "true" }, head.map((text, i) => h(i < words ? "span" : "span.num", {}, text))), this.body, this.more);
     this.none = h("div.panel.empty", { hidden: true });
     place.replaceChildren(this.box, this.none);
   }
