@@ -24,8 +24,9 @@ h1 {{ font-size: 20px }} h2 {{ font-size: 14px; font-weight: 600; overflow-wrap:
 <script>{library}</script>
 <script>
 const figures = {figures};
-figures.forEach((figure, i) => Plotly.newPlot("figure-" + i, figure.data,
-  {{...figure.layout, margin: {{l: 60, r: 24, t: 8, b: 40}}}}, {{responsive: true}}));
+const margin = {{l: 60, r: 24, t: 8, b: 40}}, config = {{responsive: true, displayModeBar: false}};
+figures.forEach((figure, i) =>
+  Plotly.newPlot("figure-" + i, figure.data, {{...figure.layout, margin}}, config));
 </script>
 </html>
 """

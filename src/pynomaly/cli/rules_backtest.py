@@ -1,7 +1,7 @@
 """``pynomaly rules backtest``: when rules would have fired, as tables, JSON or a page."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pynomaly.cli.client import Client
 from pynomaly.cli.output import err, out
 from pynomaly.cli.plot import write_page
 from pynomaly.cli.query import sparkline
+from pynomaly.figures.series import legend_names
 from pynomaly.model.duration import format_duration
 from pynomaly.model.errors import BadInput, PynomalyError
 from pynomaly.model.labels import Labels
@@ -113,7 +114,8 @@ def _print(result: BacktestResult) -> None:
     if result.sweep is not None:
         out.print(_sweep_table(result.sweep))
     if result.against is not None:
-        _print_against(result.against, zone, result.end)
+        rules = [*result.rules, *result.against.rules]
+        _print_against(result.against, rules, zone)
 
 
 def _time(at: float, zone: ZoneInfo) -> str:
@@ -123,7 +125,7 @@ def _time(at: float, zone: ZoneInfo) -> str:
 def _print_rule(report: RuleReport, zone: ZoneInfo, end: float) -> None:
     out.print()
     out.print(Text.assemble((report.alert, "bold"), f"  {report.expr}"), soft_wrap=True)
-    firing = format_duration(round(report.firing_seconds))
+    firing = _lasting(report.firing_seconds)
     out.print(
         f"  fired {report.fired} times ({report.per_week:.3g} a week), {firing} in all; "
         f"{report.pending_only} went away while pending; {report.series} series"
@@ -149,18 +151,21 @@ def _events_table(report: RuleReport, zone: ZoneInfo, end: float) -> Table:
     table = Table(box=None, pad_edge=True)
     for column in ("pending since", "fired at", "lasted", "peak", "labels"):
         table.add_column(column, justify="right" if column in ("lasted", "peak") else "left")
-    for event in report.events[:_MOST_ROWS]:
+    shown = report.events[:_MOST_ROWS]
+    for event, name in zip(shown, _names(shown, report.alert), strict=True):
         begin = "before" if event.found_at_start else _time(event.pending_at, zone)
-        lasted = format_duration(round((event.ended_at or end) - event.fired_at))
+        lasted = _lasting((event.ended_at or end) - event.fired_at)
         lasted += " …" if event.ended_at is None else ""
         peak = "" if event.peak is None else f"{event.peak:.4g}"
-        table.add_row(begin, _time(event.fired_at, zone), lasted, peak, _labels(event))
+        table.add_row(begin, _time(event.fired_at, zone), lasted, peak, name)
     return table
 
 
-def _labels(event: AlertEvent) -> Text:
-    labels = Labels(event.labels).without("alertname")
-    return Text(str(labels) if labels else "", overflow="fold")
+def _names(events: Sequence[AlertEvent], alert: str, added: Iterable[str] = ()) -> list[Text]:
+    """What tells alerts apart: labels that all of them share or rules add are left out."""
+    labels = [Labels(event.labels).without("alertname", *added) for event in events]
+    names = legend_names(labels, fallback=alert) if labels else []
+    return [Text(name, overflow="fold") for name in names]
 
 
 def _sweep_table(sweep: Sweep) -> Table:
@@ -175,14 +180,14 @@ def _sweep_table(sweep: Sweep) -> Table:
             str(row.fired),
             f"{row.per_week:.3g}",
             str(row.series),
-            format_duration(round(row.firing_seconds)),
+            _lasting(row.firing_seconds),
             str(row.pending_only),
             "as given" if row.as_given else "",
         )
     return table
 
 
-def _print_against(found: AgainstReport, zone: ZoneInfo, end: float) -> None:
+def _print_against(found: AgainstReport, rules: Sequence[RuleReport], zone: ZoneInfo) -> None:
     out.print()
     out.print(
         f"against the other version: {found.same} alerts are the same, {found.shifted} shifted, "
@@ -194,16 +199,17 @@ def _print_against(found: AgainstReport, zone: ZoneInfo, end: float) -> None:
     for column in ("", "alert", "fired at", "fires later by", "ends later by", "labels"):
         table.add_column(column)
     words = {"only_a": "only first", "only_b": "only other", "shifted": "shifted", "same": "same"}
-    for pair in found.pairs[:_MOST_ROWS]:
-        event = pair.a or pair.b
-        assert event is not None, "a pair has one of the two"
+    added = {name for rule in rules for name in rule.labels}
+    shown = found.pairs[:_MOST_ROWS]
+    events = [event for pair in shown if (event := pair.a or pair.b) is not None]
+    for pair, event, name in zip(shown, events, _names(events, "", added), strict=True):
         table.add_row(
             words[pair.kind],
             pair.alert,
             _time(event.fired_at, zone),
             _signed(pair.starts),
             _signed(pair.ends),
-            _labels(event),
+            name,
         )
     out.print(table)
     if len(found.pairs) > _MOST_ROWS:
@@ -213,7 +219,13 @@ def _print_against(found: AgainstReport, zone: ZoneInfo, end: float) -> None:
 def _signed(seconds: float | None) -> str:
     if seconds is None:
         return ""
-    return ("-" if seconds < 0 else "") + format_duration(abs(round(seconds)))
+    return ("-" if seconds < 0 else "") + _lasting(abs(seconds))
+
+
+def _lasting(seconds: float) -> str:
+    """A duration without what does not matter at its size."""
+    unit = 60 if seconds >= 3600 else 1
+    return format_duration(round(seconds / unit) * unit)
 
 
 def _plot(result: BacktestResult, file: Path, plot: Path) -> None:

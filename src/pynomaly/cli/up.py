@@ -75,7 +75,7 @@ def _announce(service: Service, seconds: float) -> None:
         f"\nPynomaly {__version__} is up after {seconds:.1f} s\n\n"
         f"  {pages}  what people see\n"
         f"  {api}  what machines speak: Prometheus's API, remote write, JSON\n"
-        f"  {service.data_dir}  where everything is kept\n\n"
+        f"  {service.place}\n\n"
         "Three things to try:\n\n"
         f"  1. open {pages}: this machine and Pynomaly itself, live\n"
         f"  2. curl '{api}/api/v1/query?query=up'\n"

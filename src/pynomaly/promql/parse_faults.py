@@ -47,6 +47,8 @@ def explain(found: Scan, message: str) -> ParseError:
             refuse_unsupported(found, token.text)
     if named := re.search(r"in call to (?:function )?'(\w+)'", message):
         return found.error(message.replace("'", '"'), _place(found, named[1]))
+    if lonely := _clause_without_aggregation(found):
+        return lonely
     if message == "invalid promql query":
         return found.error("the expression is not PromQL", _suspect(found))
     return found.error(message, _mentioned(found, message))
@@ -77,6 +79,52 @@ def _duration_arithmetic(found: Scan) -> Token | None:
             return before
         before = token
     return None
+
+
+_AGGREGATIONS = frozenset(
+    {
+        *("avg", "bottomk", "count", "count_values", "group", "limit_ratio", "limitk"),
+        *("max", "min", "quantile", "stddev", "stdvar", "sum", "topk"),
+    }
+)
+
+
+def _clause_without_aggregation(found: Scan) -> ParseError | None:
+    """The error for ``rate(x[1m]) by (ip)``, with what was probably meant."""
+    tokens = found.tokens
+    for index, token in enumerate(tokens):
+        if token.text.lower() not in ("by", "without") or index == 0:
+            continue
+        first = _begin_of_operand(tokens, index - 1)
+        labels = _end_of_brackets(tokens, index + 1)
+        if first is None or labels is None or tokens[first].text.lower() in _AGGREGATIONS:
+            continue
+        operand = found.expr[tokens[first].start : token.start].strip()
+        clause = found.expr[token.start : tokens[labels].start + 1]
+        meant = f"sum {clause} ({operand})"
+        whole = found.expr[: tokens[first].start] + meant + found.expr[tokens[labels].start + 1 :]
+        text = f'"{token.text}" belongs to an aggregation; did you mean {whole.strip()}'
+        return found.error(text, token.start)
+    return None
+
+
+def _begin_of_operand(tokens: list[Token], last: int) -> int | None:
+    """The function or metric that an operand ending at ``last`` begins with."""
+    depth, index = 0, last
+    while index >= 0:
+        depth += tokens[index].text in (")", "]", "}")
+        depth -= tokens[index].text in ("(", "[", "{")
+        if depth == 0 and tokens[index].kind == "word":
+            return index
+        index -= 1
+    return None
+
+
+def _end_of_brackets(tokens: list[Token], opening: int) -> int | None:
+    if opening >= len(tokens) or tokens[opening].text != "(":
+        return None
+    closing = (i for i in range(opening, len(tokens)) if tokens[i].text == ")")
+    return next(closing, None)
 
 
 def _suspect(found: Scan) -> int:

@@ -47,7 +47,10 @@ _LEAST_GRACE = 60.0  # seconds for which a restored alert that is not found yet 
 
 
 class GroupRunner:
-    """Evaluates one group. One evaluation at a time."""
+    """Evaluates one group. One evaluation at a time.
+
+    ``restores`` is whether it takes up the alerts of before a restart.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,8 @@ class GroupRunner:
         appender: Appender,
         link: Link,
         outside: Outside = NOWHERE,
+        *,
+        restores: bool = True,
     ) -> None:
         self.group = group
         self.interval = interval
@@ -69,7 +74,7 @@ class GroupRunner:
         self._outside = outside
         self._orphans: set[Labels] = set()
         self._unwritten: list[tuple[RuleState, Outcome]] = []
-        self._restores_left = _RESTORE_ATTEMPTS
+        self._restores_left = _RESTORE_ATTEMPTS if restores else 0
         self._reads = [_metrics_read(rule.expr) for rule in group.rules]
 
     def take_over(self, old: "GroupRunner") -> None:

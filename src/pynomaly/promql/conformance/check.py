@@ -10,9 +10,9 @@ import numpy as np
 from pynomaly.model.errors import PynomalyError
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import SeriesSamples
-from pynomaly.promql.conformance.notation import Points
 from pynomaly.promql.conformance.script import Eval
 from pynomaly.promql.contract import Matrix, QueryResult, Scalar, String
+from pynomaly.promql.notation import Points
 
 TOLERANCE = 1e-6
 """The relative difference that counts as none."""

@@ -20,7 +20,7 @@ import re
 from dataclasses import dataclass, field
 
 from pynomaly.model.labels import METRIC_NAME, Labels
-from pynomaly.promql.conformance.notation import (
+from pynomaly.promql.notation import (
     NotationError,
     Points,
     parse_points,
