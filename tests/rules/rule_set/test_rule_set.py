@@ -1,5 +1,6 @@
 """The shipped rules: complete, documented, tested one by one, and right for Prometheus as well."""
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+
+import pynomaly.server.service  # noqa: F401 - defines every metric of the product
+from pynomaly.observability import REGISTRY
+from pynomaly.rules.reference import as_markdown
 
 ROOT = Path(__file__).parents[3]
 RULES = sorted((ROOT / "config" / "rules").glob("*.yml"))
@@ -79,6 +84,22 @@ def test_each_runbook_belongs_to_an_alert_and_is_in_the_index() -> None:
     index = (RUNBOOKS / "README.md").read_text()
     pages = {page.stem for page in RUNBOOKS.glob("*.md")} - {"README"}
     assert {page for page in pages if f"({page}.md)" not in index} == set()
+    assert pages == NAMES
+
+
+@pytest.mark.parametrize(
+    "file", [*RULES, *sorted(RUNBOOKS.glob("*.md"))], ids=lambda file: str(file.name)
+)
+def test_the_metrics_of_the_product_that_are_named_exist(file: Path) -> None:
+    known = {family.name for family in REGISTRY.collect()}
+    named = set(re.findall(r"\bpynomaly_\w+", file.read_text()))
+    bare = {re.sub(r"_(total|bucket|count|sum)$", "", name) for name in named}
+    assert bare - known == set()
+
+
+def test_the_reference_is_current() -> None:
+    """Renew it with: python -m pynomaly.rules.reference > docs/reference/rules.md"""
+    assert (ROOT / "docs/reference/rules.md").read_text() == as_markdown()
 
 
 def test_each_is_seen_to_fire_with_each_of_its_severities_and_seen_to_be_silent() -> None:
