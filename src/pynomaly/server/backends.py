@@ -71,7 +71,8 @@ class Backend:
     ``querier`` serves people: pages and the API. ``judging`` serves rules and judges, and says
     "away" rather than answer in part. ``own`` takes the product's own series, which
     ``own_querier`` reads; ``elsewhere`` says which rule groups need no more than those.
-    ``rule_groups`` are rules that this backend adds to the shipped ones.
+    ``rule_groups`` are rules that this backend adds to the shipped ones. ``place`` says to
+    people where everything is kept.
     """
 
     querier: Querier
@@ -83,6 +84,7 @@ class Backend:
     own_querier: Querier
     stored: Callable[[], Awaitable[Stored]]
     verify: Callable[[], Awaitable[dict[str, Any]]]
+    place: str
     elsewhere: Elsewhere | None = None
     rule_groups: Sequence[RuleGroup] = field(default=())
 
@@ -137,6 +139,7 @@ async def _open_store(site: Site) -> Backend:
         own_querier=querier,
         stored=stored,
         verify=count,
+        place=f"{site.data_dir}  where everything is kept",
     )
 
 
@@ -172,6 +175,7 @@ async def _open_peer(site: Site) -> Backend:
         own_querier=own_querier,
         stored=lambda: _stored_by(api, watch, settings.timeout),
         verify=count,
+        place=f"{settings.url}  where all series are; records are in {site.data_dir}",
         elsewhere=elsewhere,
         rule_groups=peer_groups(),
     )

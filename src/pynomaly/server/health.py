@@ -35,6 +35,11 @@ class HealthBoard:
         """Whether queries are answered and samples taken in."""
         return self._ready
 
+    def reason(self, component: str) -> str:
+        """Why a part is not well; empty if it is, or is not known."""
+        check = self._checks.get(component)
+        return check().reason if check is not None else ""
+
     def components(self) -> Mapping[str, ComponentHealth]:
         """Every part, as it is now."""
         return {name: check() for name, check in sorted(self._checks.items())}

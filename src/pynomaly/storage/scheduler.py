@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from prometheus_client import Counter, Histogram
 
 from pynomaly.model.clock import Clock
+from pynomaly.model.errors import PynomalyError
 from pynomaly.observability import REGISTRY
 
 log = logging.getLogger(__name__)
@@ -120,7 +121,10 @@ class Scheduler:
             job.failures += 1
             job.last_error = str(error)
             _RUNS.labels(job.group, "error").inc()
-            log.exception("periodic work failed", extra={"job": job.name})
+            foreseen = isinstance(error, PynomalyError)  # its message says everything
+            log.error(
+                "%s failed: %s", job.name, error, exc_info=not foreseen, extra={"job": job.name}
+            )
         else:
             job.last_error = ""
             _RUNS.labels(job.group, "ok").inc()

@@ -12,6 +12,7 @@ from pynomaly.ingest.push import Outcome, PushDeps, Unsupported, store
 from pynomaly.model.errors import PynomalyError
 from pynomaly.model.samples import SampleBatch
 from pynomaly.storage.engine.contract import EngineBusy
+from pynomaly.storage.peer.errors import PeerBusy
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ async def _store(batch: SampleBatch, deps: PushDeps, outcome: Outcome) -> None:
     while True:
         try:
             return await store(batch, deps, outcome)
-        except EngineBusy:
+        except (EngineBusy, PeerBusy):
             if deps.clock.now() >= until:
                 raise
             await deps.clock.sleep_until(deps.clock.now() + 1)

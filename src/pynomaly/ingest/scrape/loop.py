@@ -17,9 +17,9 @@ from pynomaly.ingest.scrape.series import Scraped, TargetSeries
 from pynomaly.ingest.scrape.settings import ScrapeSettings
 from pynomaly.ingest.scrape.targets import Target
 from pynomaly.model.clock import Clock
+from pynomaly.model.errors import PynomalyError
 from pynomaly.model.labels import METRIC_NAME, Labels, series_id
 from pynomaly.model.samples import STALE, MetricMetadata, SampleBatch
-from pynomaly.storage.engine.contract import EngineError
 from pynomaly.storage.samples.contract import Appender
 
 log = logging.getLogger(__name__)
@@ -212,7 +212,7 @@ class ScrapeLoop:
         """Append; an empty answer means stored, another says why not."""
         try:
             appended = await self._appender.append(batch)
-        except EngineError as error:
+        except PynomalyError as error:
             return f"the samples were not stored: {error}"
         for count in appended.refused.values():
             metrics.LEFT_OUT.labels("refused").inc(count)

@@ -1,7 +1,6 @@
 """The second ``Appender``: remote write 1.0 to a Prometheus-compatible server."""
 
 import asyncio
-import logging
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,8 +24,6 @@ from pynomaly.storage.peer.client import Answer, PeerClient, Request
 from pynomaly.storage.peer.errors import PeerAway, PeerBusy
 from pynomaly.storage.peer.watch import PeerWatch
 from pynomaly.storage.samples.remote_encoding import encode
-
-log = logging.getLogger(__name__)
 
 _AT_ONCE = 4
 """Requests on their way together; those of one ``append`` go one after the other."""
