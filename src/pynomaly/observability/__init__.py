@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pynomaly.observability.health import checks
     from pynomaly.observability.health.monitor import Degraded, HealthMonitor
     from pynomaly.observability.health.mount import mount
+    from pynomaly.observability.health.serve import serve
     from pynomaly.observability.instrumentation.instrument import instrument
     from pynomaly.observability.logs.configure import configure_logging
     from pynomaly.observability.logs.correlation import correlation, correlation_id
@@ -41,6 +42,7 @@ __all__ = [
     "logs_to_otlp",
     "mark_worker_dead",
     "mount",
+    "serve",
     "setup_tracing",
 ]
 
@@ -59,6 +61,7 @@ _WHERE = {
     "logs_to_otlp": "logs.delivery",
     "mark_worker_dead": "metrics.exemplars",
     "mount": "health.mount",
+    "serve": "health.serve",
     "setup_tracing": "tracing.setup",
 }
 

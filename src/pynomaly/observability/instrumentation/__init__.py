@@ -1,0 +1,1 @@
+"""``instrument(app)``: metrics, traces and access logs of frameworks."""

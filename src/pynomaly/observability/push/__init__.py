@@ -1,0 +1,1 @@
+"""Push, for what ends before anybody could scrape it: remote write or OTLP."""
