@@ -35,20 +35,26 @@ def series(text: str) -> Labels:
     return Labels({"__name__": name, **pairs})
 
 
-async def stored(
+def rows_of(
     history: Mapping[str, Sequence[float | str | None]], spacing: float = 10.0
-) -> MemorySamples:
+) -> list[tuple[Labels, int, float]]:
     """Series by their samples every ``spacing`` seconds; None is a gap, ``"stale"`` the marker."""
-    rows = []
-    for text, values in history.items():
-        for index, value in enumerate(values):
-            if value is None:
-                continue
-            at = round((START + index * spacing) * 1000)
-            number = float(STALE) if isinstance(value, str) else value
-            rows.append((series(text), at, number))
+    return [
+        (
+            series(text),
+            round((START + index * spacing) * 1000),
+            float(STALE) if isinstance(value, str) else value,
+        )
+        for text, values in history.items()
+        for index, value in enumerate(values)
+        if value is not None
+    ]
+
+
+async def stored(history: Mapping[str, Sequence[float | str | None]]) -> MemorySamples:
+    """A store with the samples of ``rows_of``."""
     memory = MemorySamples()
-    await memory.append(SampleBatch.of(rows))
+    await memory.append(SampleBatch.of(rows_of(history)))
     return memory
 
 

@@ -13,7 +13,7 @@ def against(mine: Sequence[RuleReport], other: Sequence[RuleReport], end: float)
 
     Rules belong together by their alert's name; the labels that a rule adds (a changed
     ``severity``) do not tell its alerts apart. Of alerts of the same labels those belong together
-    that fire at the same time; in the order of time, so that each has one partner.
+    that fire at the same time.
     """
     pairs: list[Pair] = []
     for name in sorted({rule.alert for rule in [*mine, *other]}):
@@ -57,24 +57,39 @@ def _by_labels(rules: Sequence[RuleReport], ignored: set[str]) -> dict[_Key, lis
 
 
 def _matched(
-    name: str, a: list[AlertEvent], b: list[AlertEvent], interval: float, end: float
+    name: str, a: Sequence[AlertEvent], b: Sequence[AlertEvent], interval: float, end: float
 ) -> list[Pair]:
-    """Partners in the order of time: whichever ends first without an overlap is alone."""
+    """Every alert with the first of the other version that overlaps it, or alone.
+
+    An alert can be the partner of several: one long one where the other version has many.
+    """
+    of_a = _partners_of(a, b, interval, end)
     found: list[Pair] = []
-    i = j = 0
-    while i < len(a) and j < len(b):
-        left, right = a[i], b[j]
-        if _end(left, end) + interval < right.fired_at:
+    taken = {partner for partner in of_a if partner is not None}
+    for left, partner in zip(a, of_a, strict=True):
+        if partner is None:
             found.append(Pair(alert=name, kind="only_a", labels=left.labels, a=left))
-            i += 1
-        elif _end(right, end) + interval < left.fired_at:
-            found.append(Pair(alert=name, kind="only_b", labels=right.labels, b=right))
-            j += 1
         else:
-            found.append(_partners(name, left, right, interval, end))
-            i, j = i + 1, j + 1
-    found += [Pair(alert=name, kind="only_a", labels=e.labels, a=e) for e in a[i:]]
-    found += [Pair(alert=name, kind="only_b", labels=e.labels, b=e) for e in b[j:]]
+            found.append(_pair(name, left, b[partner], interval, end))
+    for index, partner in enumerate(_partners_of(b, a, interval, end)):
+        if partner is None:
+            found.append(Pair(alert=name, kind="only_b", labels=b[index].labels, b=b[index]))
+        elif index not in taken:
+            found.append(_pair(name, a[partner], b[index], interval, end))
+    return found
+
+
+def _partners_of(
+    events: Sequence[AlertEvent], others: Sequence[AlertEvent], interval: float, end: float
+) -> list[int | None]:
+    """For each alert the first of the others that fires while it does, give or take an interval."""
+    found: list[int | None] = []
+    first = 0
+    for event in events:
+        while first < len(others) and _end(others[first], end) + interval < event.fired_at:
+            first += 1
+        met = first < len(others) and others[first].fired_at <= _end(event, end) + interval
+        found.append(first if met else None)
     return found
 
 
@@ -82,7 +97,7 @@ def _end(event: AlertEvent, end: float) -> float:
     return end if event.ended_at is None else event.ended_at
 
 
-def _partners(name: str, left: AlertEvent, right: AlertEvent, interval: float, end: float) -> Pair:
+def _pair(name: str, left: AlertEvent, right: AlertEvent, interval: float, end: float) -> Pair:
     starts = right.fired_at - left.fired_at
     ends = _end(right, end) - _end(left, end)
     same = abs(starts) <= interval and abs(ends) <= interval

@@ -23,7 +23,7 @@ def backtest_figure(result: BacktestResult, rule: int = 0) -> Figure:
     """The alerts of one rule over its expression's value and threshold.
 
     With another version of the rules, its alerts stand in rows of their own. At most 30 rows are
-    shown: those of the alerts that fire first.
+    shown, in the order of their names.
     """
     report = result.rules[rule]
     theirs = [] if result.against is None else result.against.rules
@@ -31,6 +31,7 @@ def backtest_figure(result: BacktestResult, rule: int = 0) -> Figure:
     spans = _spans(report, result.end, "")
     for other in others:
         spans += _spans(other, result.end, " (other version)")
+    spans.sort(key=lambda span: span.row)
     shown = set(list(dict.fromkeys(span.row for span in spans))[:_MOST_ROWS])
     lines, start, step = _lines(report, result)
     limits = {each.threshold for each in [report, *others] if each.threshold is not None}

@@ -13,6 +13,7 @@ from pynomaly.rules.backtest.errors import NoData
 _HOUR_MS = 3_600_000
 _WINDOWS = tuple(hours * _HOUR_MS for hours in (1, 24, 7 * 24, 30 * 24, 400 * 24))
 _STRETCHES = 24
+_FINE_MS = 300_000  # where it begins or ends is said to some minutes
 _TIMEOUT = 20.0
 
 
@@ -53,7 +54,7 @@ async def no_data(
         if after is not None:
             hints.append(f"{text} has samples from about {shown(after / 1000)} on.")
     return NoData(
-        f"nothing is stored of {', '.join(names)} from {shown(start)} to {shown(end)}",
+        f"nothing is stored of {', '.join(names)} from {shown(start)} to {shown(end)}.",
         hint=" ".join(hints) or "No sample of it is stored within 400 days of that, either.",
     )
 
@@ -65,14 +66,24 @@ def shown(at: float) -> str:
 
 async def _newest_before(querier: Querier, selector: VectorSelector, at_ms: int) -> int | None:
     for window in _WINDOWS:
-        if found := await _stretches(querier, selector, at_ms - window, at_ms):
+        found = await _stretches(querier, selector, at_ms - window, at_ms)
+        while found and window > _FINE_MS * _STRETCHES:
+            window //= _STRETCHES
+            newest = found[-1]
+            found = await _stretches(querier, selector, newest - window, newest) or [newest]
+        if found:
             return found[-1]
     return None
 
 
 async def _oldest_after(querier: Querier, selector: VectorSelector, at_ms: int) -> int | None:
     for window in _WINDOWS:
-        if found := await _stretches(querier, selector, at_ms, at_ms + window):
+        found = await _stretches(querier, selector, at_ms, at_ms + window)
+        while found and window > _FINE_MS * _STRETCHES:
+            window //= _STRETCHES
+            oldest = found[0]
+            found = await _stretches(querier, selector, oldest - window, oldest) or [oldest]
+        if found:
             return found[0] - window // _STRETCHES
     return None
 

@@ -203,7 +203,7 @@ class Source:
                     continue
             if self.touches(selector) and self.stored_part(selector) is not None:
                 raise BacktestFailed(
-                    f"`{to_text(node)}` may read both what these rules record and what is stored",
+                    f"`{to_text(node)}` may read both what these rules record and what is stored.",
                     hint="Name one metric in the selector.",
                 )
 

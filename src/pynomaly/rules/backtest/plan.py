@@ -173,7 +173,7 @@ def _schedule(
 def _targets(everyone: Sequence[Member], only: str) -> list[Member]:
     alerts = [member for member in everyone if member.rule.alert]
     if not alerts:
-        raise BadBacktest("there is no alerting rule to backtest", hint="Rules with 'alert:' are.")
+        raise BadBacktest("there is no alerting rule to backtest.", hint="Rules with 'alert:' are.")
     chosen = [member for member in alerts if not only or member.rule.alert == only]
     if not chosen:
         names = ", ".join(sorted({member.rule.alert for member in alerts}))

@@ -80,7 +80,7 @@ def _sweep(given: dict[str, list[str | float]]) -> SweepValues:
             thresholds = [_number(name, value, float) for value in values]
         else:
             raise BadBacktest(
-                f"sweep: {name!r} cannot be swept", hint="Sweep threshold, threshold2, … or for."
+                f"sweep: {name!r} cannot be swept.", hint="Sweep threshold, threshold2, … or for."
             )
     return SweepValues(tuple(thresholds), tuple(holds), position)
 

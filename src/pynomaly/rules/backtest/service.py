@@ -85,7 +85,7 @@ class Backtests:
         """
         if self._running >= self._settings.max_concurrent:
             raise TooManyBacktests(
-                f"{self._running} backtests are under way, which is the limit",
+                f"{self._running} backtests are under way, which is the limit.",
                 hint="Try again when one has ended (rules.backtest.max_concurrent).",
             )
         self._running += 1
@@ -98,7 +98,7 @@ class Backtests:
             return result
         except TimeoutError as error:
             raise BacktestTimeout(
-                f"the backtest took longer than {self._settings.timeout:g} s",
+                f"the backtest took longer than {self._settings.timeout:g} s.",
                 hint="Take a shorter range or fewer rules, or raise rules.backtest.timeout.",
             ) from error
         finally:
@@ -169,7 +169,7 @@ class Backtests:
         if wanted > self._settings.max_evaluations:
             raise BadBacktest(
                 f"this takes {wanted:,} evaluations of rules; "
-                f"the limit is {self._settings.max_evaluations:,}",
+                f"the limit is {self._settings.max_evaluations:,}.",
                 hint="Take a shorter range or name one alert, "
                 "or raise rules.backtest.max_evaluations.",
             )

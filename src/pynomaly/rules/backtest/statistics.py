@@ -22,7 +22,7 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise BadBacktest(
-            f"{name!r} is not a time zone", hint="Write it like UTC or Europe/Berlin."
+            f"{name!r} is not a time zone.", hint="Write it like UTC or Europe/Berlin."
         ) from error
 
 

@@ -128,12 +128,12 @@ def chosen(root: Node, position: int) -> Threshold:
     found = thresholds(root)
     if not found:
         raise BadBacktest(
-            f"{to_text(root)} compares with no number: there is no threshold to sweep",
+            f"{to_text(root)} compares with no number: there is no threshold to sweep.",
             hint="Compare with a number, as in `x > 0.8`.",
         )
     if position == 0 and len(found) > 1:
         raise BadBacktest(
-            f"the rule has {len(found)} thresholds: {_listed(found)}",
+            f"the rule has {len(found)} thresholds: {_listed(found)}.",
             hint=f"Say which by its position: threshold1={format_number(found[0].value)},…",
         )
     if position > len(found):

@@ -60,7 +60,7 @@ def swept_of(planned: Plan, values: SweepValues) -> Swept | None:
     if len(planned.targets) > 1:
         names = ", ".join(sorted({m.rule.alert for m in planned.targets}))
         raise BadBacktest(
-            f"a sweep is of one alert, and there are {len(planned.targets)}: {names}",
+            f"a sweep is of one alert, and there are {len(planned.targets)}: {names}.",
             hint="Name one of them (--alert NAME).",
         )
     (member,) = planned.targets
