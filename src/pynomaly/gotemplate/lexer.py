@@ -68,6 +68,7 @@ _KEYWORDS = frozenset(
     ]
 )
 _SPACES = " \t\r\n"
+_MAY_END = frozenset("} \t\r\n")
 _RIGHT = re.compile(r"[ \t\r\n]-\}\}[ \t\r\n]*|\}\}")
 _TOKENS = re.compile(
     r"(?P<SPACE>[ \t\r\n]+?(?=[ \t\r\n]-\}\})|[ \t\r\n]+)"
@@ -154,15 +155,19 @@ class _Lexer:
     def _action(self) -> Iterator[Token]:
         depth = 0
         while True:
-            if right := _RIGHT.match(self.text, self.pos):
+            near = self.text[self.pos : self.pos + 1] in _MAY_END
+            if near and (right := _RIGHT.match(self.text, self.pos)):
                 if depth:
                     raise _Fault("unclosed left paren")
                 yield self._right(right.end())
                 return
             token = self._token()
-            depth += {Kind.OPEN: 1, Kind.CLOSE: -1}.get(token.kind, 0)
-            if depth < 0:
-                raise _Fault("unexpected right paren")
+            if token.kind is Kind.OPEN:
+                depth += 1
+            elif token.kind is Kind.CLOSE:
+                depth -= 1
+                if depth < 0:
+                    raise _Fault("unexpected right paren")
             yield token
 
     def _right(self, end: int) -> Token:

@@ -73,11 +73,11 @@ class _Parser:
         self.depth = 0
         self.action_line = 0
         self.tokens: Sequence[Token] = ()
-        self.at = 0
+        self.at = self.last = 0
         self.furthest = 0
 
     def parse(self, found: Sequence[Token]) -> list[Tree]:
-        self.tokens = found
+        self.tokens, self.last = found, len(found) - 1
         root = ListNode(self.tree, 0)
         main = self.tree
         while self.peek().kind is not Kind.EOF:
@@ -102,14 +102,14 @@ class _Parser:
     # Tokens
 
     def next(self) -> Token:
-        token = self.tokens[self.at]
-        self.furthest = max(self.furthest, self.at)
-        if self.at < len(self.tokens) - 1:
+        token = self.peek()
+        if self.at < self.last:
             self.at += 1
         return token
 
     def peek(self) -> Token:
-        self.furthest = max(self.furthest, self.at)
+        if self.at > self.furthest:
+            self.furthest = self.at
         return self.tokens[self.at]
 
     def next_word(self) -> Token:
@@ -121,8 +121,8 @@ class _Parser:
         return self.peek()
 
     def skip_space(self) -> None:
-        while self.peek().kind is Kind.SPACE:
-            self.next()
+        while self.tokens[self.at].kind is Kind.SPACE:
+            self.at += 1
 
     def expect(self, kind: Kind, context: str) -> Token:
         token = self.next_word()

@@ -114,6 +114,16 @@ def type_of(value: object) -> GoType | None:
     """
     if value is None:
         return None
+    found = _KNOWN.get(type(value))
+    if found is None:
+        found = _KNOWN[type(value)] = _found(value)
+    return found
+
+
+_KNOWN: dict[type, GoType] = {}
+
+
+def _found(value: object) -> GoType:
     declared = getattr(type(value), "go_type", None)
     if isinstance(declared, GoType):
         return declared
