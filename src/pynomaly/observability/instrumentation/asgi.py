@@ -86,15 +86,28 @@ class _Seen:
 
 
 def _incoming(scope: Scope) -> Incoming:
-    headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+    pairs = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"]]
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        headers = _joined(pairs)
     client = scope.get("client")
+    # FastAPI traces by itself from 0.165 on: its span is as good as ours, and two are one too many.
+    native = getattr(scope.get("fastapi.telemetry"), "span", None)
     return Incoming(
         scope["method"],
         scope["path"],
         headers,
         client[0] if client else "",
         scope.get("scheme", "http"),
+        native is not None,
     )
+
+
+def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in pairs:
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
 
 
 def _length(headers: Mapping[str, str]) -> int:

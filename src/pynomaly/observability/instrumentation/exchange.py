@@ -36,13 +36,19 @@ class _Series(NamedTuple):
 
 @dataclass(frozen=True)
 class Incoming:
-    """A request as it comes in; header names are in lower case."""
+    """A request as it comes in.
+
+    Header names are in lower case; the values of one that comes twice are joined by a comma, which
+    leaves two ``traceparent`` no valid one, as W3C's trace context wants it. ``has_span``: the
+    framework has begun a server span itself, which is current.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     client: str = ""
     scheme: str = "http"
+    has_span: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,6 +201,8 @@ class Exchange:
 
 def _begin_span(incoming: Incoming) -> tuple[Span | None, Token[Any] | None]:
     """The request's span; without tracing only the caller's context, for the logs' sake."""
+    if incoming.has_span:
+        return None, None
     traced = isinstance(trace.get_tracer_provider(), TracerProvider)
     if not traced and "traceparent" not in incoming.headers:
         return None, None

@@ -10,7 +10,11 @@ from pynomaly.observability.health.mount import is_asgi, is_flask, is_starlette,
 from pynomaly.observability.instrumentation.asgi import ObservingMiddleware, Templates
 from pynomaly.observability.instrumentation.clients import instrument_clients
 from pynomaly.observability.instrumentation.exchange import HttpObserver
-from pynomaly.observability.instrumentation.wsgi import ObservingWsgi, flask_endpoint
+from pynomaly.observability.instrumentation.wsgi import (
+    ObservingWsgi,
+    flask_endpoint,
+    keep_flask_endpoint,
+)
 from pynomaly.observability.metrics.collector import MetricsCollector
 
 App = TypeVar("App")
@@ -71,11 +75,13 @@ def _observe(app: Any, observer: HttpObserver) -> Any:
         else:
             templates = Templates(lambda: app.routes)
             app.add_middleware(ObservingMiddleware, observer=observer, endpoint_of=templates)
+            _exclude_natively(app, observer.exclude)
         return app
     if is_flask(app):
         if isinstance(app.wsgi_app, ObservingWsgi):
             _log.warning("%r is instrumented already", app)
         else:
+            keep_flask_endpoint(app)
             app.wsgi_app = ObservingWsgi(app.wsgi_app, observer, flask_endpoint)
         return app
     if not callable(app):
@@ -84,6 +90,13 @@ def _observe(app: Any, observer: HttpObserver) -> Any:
             f"ASGI, not {type(app).__name__}"
         )
     return ObservingMiddleware(app, observer) if is_asgi(app) else ObservingWsgi(app, observer)
+
+
+def _exclude_natively(app: Any, paths: frozenset[str]) -> None:
+    """Keep probes out of FastAPI's own spans too, unless the application excludes by itself."""
+    native = getattr(app, "_telemetry", None)
+    if isinstance(native, dict) and native.get("exclude") is None:
+        native["exclude"] = lambda scope: scope["path"] in paths
 
 
 def _is_celery(app: Any) -> bool:

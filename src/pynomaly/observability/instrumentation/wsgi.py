@@ -110,7 +110,20 @@ def _incoming(environ: Environ) -> Incoming:
     )
 
 
+_FLASK_ENDPOINT = "pynomaly.endpoint"
+
+
+def keep_flask_endpoint(app: Any) -> None:
+    """Have Flask note the route in the environment; its own request is gone by the end."""
+    from flask import request, request_started
+
+    def note(sender: Any, **_: Any) -> None:
+        rule = request.url_rule
+        request.environ[_FLASK_ENDPOINT] = UNMATCHED if rule is None else rule.rule
+
+    request_started.connect(note, app, weak=False)
+
+
 def flask_endpoint(environ: Environ) -> str:
     """The rule of Flask's route, ``/orders/<int:id>``; ``unmatched`` if there was none."""
-    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
-    return UNMATCHED if rule is None else str(rule.rule)
+    return str(environ.get(_FLASK_ENDPOINT, UNMATCHED))
