@@ -9,6 +9,7 @@ from rules_scripted import Kept, Scripted, labels
 
 from pynomaly.model.clock import FakeClock
 from pynomaly.model.samples import SeriesSamples
+from pynomaly.observability import REGISTRY
 from pynomaly.promql.contract import Matrix, QueryResult
 from pynomaly.rules.config import RuleGroup, load_rules
 from pynomaly.rules.manager import RuleManager
@@ -56,6 +57,10 @@ class Remembering(Scripted):
         )
 
 
+def counted(name: str) -> float:
+    return REGISTRY.get_sample_value(name, {"rule_group": "g"}) or 0.0
+
+
 class World:
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -96,9 +101,13 @@ async def test_while_nobody_answers_what_fires_goes_on_and_nothing_else_begins(
     world.querier.answers["broken"] = {"i=1": 1.0}
     await world.clock.advance(90)
     assert world.states() == {"Broken": "firing"}
+    failures = counted("pynomaly_rule_evaluation_failures_total")
     world.querier.away = True
     await world.clock.advance(3600)
     assert world.states() == {"Broken": "firing"}
+    # Each rule of each group is not an alert of its own.
+    assert counted("pynomaly_rule_evaluation_failures_total") == failures
+    assert counted("pynomaly_rule_evaluations_unanswered_total") >= 2 * 360
     world.querier.away = False
     world.querier.answers["broken"] = {}
     await world.clock.advance(10)

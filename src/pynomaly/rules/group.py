@@ -35,6 +35,13 @@ _FAILURES = Counter(
     ["rule_group"],
     registry=REGISTRY,
 )
+_UNANSWERED = Counter(
+    "pynomaly_rule_evaluations_unanswered",
+    "Evaluations that were not made, or not written down, since the server of the series was away; "
+    "not counted as failures.",
+    ["rule_group"],
+    registry=REGISTRY,
+)
 _DURATION = Histogram(
     "pynomaly_rule_group_duration_seconds",
     "How long the evaluation of a group took.",
@@ -147,9 +154,12 @@ class GroupRunner:
         self.last_evaluation = now
 
     def _failed(self, state: RuleState, error: Exception) -> None:
-        _FAILURES.labels(self.group.name).inc()
-        if str(error) != state.last_error:
-            log.warning("rule %s of group %s: %s", state.rule.name, self.group.key, error)
+        if isinstance(error, PeerAway):  # one alert says it for all rules
+            _UNANSWERED.labels(self.group.name).inc()
+        else:
+            _FAILURES.labels(self.group.name).inc()
+            if str(error) != state.last_error:
+                log.warning("rule %s of group %s: %s", state.rule.name, self.group.key, error)
         state.health, state.last_error = "err", str(error)
 
     def _depends_on_unwritten(self, reads: frozenset[str] | None) -> bool:

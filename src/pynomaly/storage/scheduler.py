@@ -11,12 +11,13 @@ from prometheus_client import Counter, Histogram
 from pynomaly.model.clock import Clock
 from pynomaly.model.errors import PynomalyError
 from pynomaly.observability import REGISTRY
+from pynomaly.storage.peer.errors import PeerAway
 
 log = logging.getLogger(__name__)
 
 _RUNS = Counter(
     "pynomaly_scheduler_runs",
-    "Finished runs of periodic work.",
+    "Finished runs of periodic work, by outcome: ok, error, or away (the server of the series is).",
     ["job", "outcome"],
     registry=REGISTRY,
 )
@@ -117,6 +118,10 @@ class Scheduler:
     async def _run_once(self, job: Job, due: float) -> None:
         try:
             await job.work(due)
+        except PeerAway as error:  # one alert says it for all jobs
+            job.failures += 1
+            job.last_error = str(error)
+            _RUNS.labels(job.group, "away").inc()
         except Exception as error:
             job.failures += 1
             job.last_error = str(error)

@@ -1,6 +1,7 @@
 """HTTP to one server: its credentials, limits, and what is tried again."""
 
 import asyncio
+import os
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Mapping
@@ -251,7 +252,10 @@ def _stripped(path: Path) -> str:
 
 
 def _cause(error: aiohttp.ClientConnectorError) -> str:
-    return error.os_error.strerror or str(error.os_error) or str(error)
+    number = error.os_error.errno or 0
+    if number > 0 and not isinstance(error, aiohttp.ClientSSLError):
+        return os.strerror(number)
+    return str(error.os_error) or str(error)
 
 
 def _seconds(header: str | None) -> float:

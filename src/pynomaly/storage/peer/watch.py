@@ -1,5 +1,6 @@
 """Is the server there? Asked apart from all queries, so that a slow query proves nothing."""
 
+import logging
 from http import HTTPStatus
 
 import orjson
@@ -8,6 +9,8 @@ from pynomaly.model.errors import PynomalyError
 from pynomaly.storage.peer import metrics
 from pynomaly.storage.peer.client import Answer, PeerClient, Request
 from pynomaly.storage.peer.errors import PeerAway, PeerSettling
+
+log = logging.getLogger(__name__)
 
 
 class PeerWatch:
@@ -93,10 +96,13 @@ class PeerWatch:
     def _failed(self, reason: str) -> None:
         self._failures += 1
         if self._failures >= self._client.settings.check_failures or not self._checked:
+            if not self._reason:
+                log.warning("away: %s", reason)
             self._reason = reason
 
     def _answered(self) -> None:
         if self._reason:
+            log.warning("%s is back", self._client.settings.url)
             self._settles_at = self._client.clock.now() + self._client.settings.settle
         self._failures, self._reason = 0, ""
 
