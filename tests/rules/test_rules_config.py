@@ -74,3 +74,17 @@ def test_every_fault_of_a_file_is_said_at_once() -> None:
 def test_a_number_is_an_expression() -> None:
     ((group,)) = load_rules(rule("alert: Always\n    expr: 1"), "r.yml")
     assert group.rules[0].expr == "1"
+
+
+def test_a_template_that_does_not_parse_is_refused_with_its_place() -> None:
+    text = """
+groups:
+- name: g
+  rules:
+  - alert: Down
+    expr: up == 0
+    annotations:
+      summary: '{{ $labels.job } is down'
+"""
+    with pytest.raises(ConfigError, match=r"r.yml:5.*'summary' is not a template: .*unexpected"):
+        load_rules(text, "r.yml")

@@ -18,6 +18,7 @@ from pynomaly.model.duration import Duration
 from pynomaly.promql.contract import ParseError
 from pynomaly.promql.nodes import ValueType
 from pynomaly.promql.parser import parse
+from pynomaly.rules.template import template_fault
 from pynomaly.rules.backtest.config import BacktestSettings
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -82,6 +83,15 @@ class Rule(Section):
                     raise ValueError(f"{key!r} is for alerting rules; this one records")
             if not _METRIC_NAME.fullmatch(self.record):
                 raise ValueError(f"record: {self.record!r} is not a metric name")
+        return self
+
+    @model_validator(mode="after")
+    def _has_templates(self) -> "Rule":
+        if self.alert:
+            for key, texts in (("labels", self.labels), ("annotations", self.annotations)):
+                for name, text in texts.items():
+                    if "{{" in text and (fault := template_fault(self.alert, text)):
+                        raise ValueError(f"{key}: {name!r} is not a template: {fault}")
         return self
 
 
