@@ -146,6 +146,12 @@ def test_a_recording_rule_shows_what_it_recorded_and_no_backtest(open_page: Open
     expect(page.get_by_role("form", name="Backtest")).to_have_count(0)
 
 
+def test_links_in_prometheus_form_lead_to_the_explorer(open_page: Open) -> None:
+    page = open_page("/graph?g0.expr=queue_length&g0.tab=1")
+    expect(page.get_by_role("combobox", name="Query A")).to_have_value("queue_length")
+    assert "/explore?" in page.url and "view=table" in page.url
+
+
 def test_a_rule_that_is_gone_is_said_to_be(open_page: Open) -> None:
     page = open_page("/rule?id=none")
     expect(page.locator("main")).to_contain_text("There is no such rule")

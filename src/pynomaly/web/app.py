@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
 
 from pynomaly.access.asgi import require
 from pynomaly.access.policy import Action
@@ -18,7 +19,7 @@ from pynomaly.web.deps import Status, WebDeps
 from pynomaly.web.evaluate import Evaluator
 from pynomaly.web.live import LiveViews
 from pynomaly.web.lookup import LIMIT, Lookup
-from pynomaly.web.pages import Pages
+from pynomaly.web.pages import Pages, explorer_address
 from pynomaly.web.panels import PanelSpec, encode
 from pynomaly.web.rules import rulebook
 from pynomaly.web.snapshots import TOPICS, Snapshots, health_json
@@ -127,6 +128,11 @@ def _add_pages(app: FastAPI, deps: WebDeps, assets: Assets) -> None:
         app.add_api_route(
             page.path, page.respond, methods=["GET"], name=page.name, dependencies=_PAGES_READ
         )
+
+    @app.get("/graph", dependencies=_PAGES_READ)
+    async def graph(request: Request) -> Response:
+        """Links as Prometheus's ``graphLink`` and ``tableLink`` make them lead to the explorer."""
+        return RedirectResponse(explorer_address(request.query_params.multi_items()))
 
     @app.get("/runbooks/{name}", dependencies=_PAGES_READ)
     async def runbook(name: str) -> Response:

@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jinja2
 from fastapi import Request, Response
@@ -130,6 +131,18 @@ class Pages:
         found = find_rule(self._deps.rules.groups(), wanted)
         shown = {} if found is None else rule_page(wanted, *found)
         return {"rule": shown or None, "backtests": self._deps.backtests is not None}
+
+
+def explorer_address(prometheus: Iterable[tuple[str, str]]) -> str:
+    """Where the explorer shows what the parameters of Prometheus's page /graph ask for.
+
+    >>> explorer_address([("g0.expr", "up > 0"), ("g0.tab", "1")])
+    '/explore?q=up+%3E+0&view=table'
+    """
+    given = list(prometheus)
+    wanted = [("q", value) for name, value in given if re.fullmatch(r"g\d+\.expr", name)]
+    table = any(name == "g0.tab" and value in ("1", "table") for name, value in given)
+    return "/explore?" + urlencode([*wanted, *([("view", "table")] if table else [])])
 
 
 def _in_script(data: Any) -> str:
