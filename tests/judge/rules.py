@@ -1,0 +1,94 @@
+"""Rules: the community's rule files load and evaluate; verdicts on unit tests are promtool's."""
+
+import asyncio
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from pynomaly.model.document import ConfigError
+from pynomaly.promql.local import LocalQuerier
+from pynomaly.rules.config import RuleGroup, load_rules_or_resource
+from pynomaly.rules.evaluate import explore_link
+from pynomaly.rules.group import GroupRunner
+from pynomaly.storage.samples.memory import MemorySamples
+from tests.conftest import find_server
+from tests.judge import repositories
+from tests.judge.score import Score
+
+_AWESOME = "dist/rules"
+_KUBE = "manifests/nodeExporter-prometheusRule.yaml"
+_PROMTOOL = "cmd/promtool/testdata"
+_LATER_KEYS = re.compile(r"^\s*(start_timestamp|histogram):|\{\{schema", re.MULTILINE)
+"""What Debian's promtool does not know yet, or we do not store."""
+
+
+def judge_awesome_alerts(folder: Path) -> Score | None:
+    """samber/awesome-prometheus-alerts: every rule loads and is evaluated."""
+    repository = repositories.find(folder, _AWESOME)
+    if repository is None:
+        return None
+    paths = [p for p in repository.list(_AWESOME) if p.endswith((".yml", ".yaml"))]
+    files = {p: repository.read(p).decode() for p in paths}
+    return _judge("samber/awesome-prometheus-alerts, rules", files)
+
+
+def judge_kube_prometheus(folder: Path) -> Score | None:
+    """prometheus-operator/kube-prometheus: every rule loads and is evaluated."""
+    repository = repositories.find(folder, _KUBE)
+    if repository is None:
+        return None
+    paths = [p for p in repository.list("manifests") if p.endswith("-prometheusRule.yaml")]
+    files = {p: repository.read(p).decode() for p in paths}
+    return _judge("prometheus-operator/kube-prometheus, rules", files)
+
+
+def _judge(name: str, files: dict[str, str]) -> Score:
+    score = Score(name)
+    for path, text in files.items():
+        try:
+            groups = load_rules_or_resource(text, path)
+        except ConfigError as error:
+            score.note(path, error.message)
+            continue
+        for rule, error_text in asyncio.run(_evaluated(groups)):
+            score.note(f"{path}: {rule}", error_text)
+    return score
+
+
+async def _evaluated(groups: list[RuleGroup]) -> list[tuple[str, str]]:
+    store = MemorySamples()
+    found = []
+    with ThreadPoolExecutor(1) as executor:
+        querier = LocalQuerier(store, executor)
+        for group in groups:
+            runner = GroupRunner(group, 60, querier, store, explore_link(""), restores=False)
+            await runner.evaluate(1_700_000_000)
+            found += [(state.rule.name, state.last_error) for state in runner.rules]
+    return found
+
+
+def judge_promtool(folder: Path) -> Score | None:
+    """promtool's own unit-test files: the same verdict from Debian's promtool and from us."""
+    repository = repositories.find(folder, _PROMTOOL)
+    promtool = find_server("promtool")
+    if repository is None or promtool is None:
+        return None
+    score = Score("prometheus/prometheus, promtool's unit-test files")
+    with tempfile.TemporaryDirectory(prefix="pynomaly-promtool-") as scratch:
+        for path in repository.list(_PROMTOOL):
+            (Path(scratch) / Path(path).name).write_bytes(repository.read(path))
+        for file in sorted(Path(scratch).glob("*.yml")):
+            text = file.read_text()
+            if "tests:" in text and not _LATER_KEYS.search(text):
+                score.note(file.name, _verdicts_differ(promtool, file))
+    return score
+
+
+def _verdicts_differ(promtool: str, file: Path) -> str:
+    ours = [sys.executable, "-m", "pynomaly", "rules", "test", str(file)]
+    theirs = [promtool, "test", "rules", str(file)]
+    said = [subprocess.run(c, capture_output=True, text=True).returncode for c in (theirs, ours)]
+    return "" if bool(said[0]) == bool(said[1]) else f"promtool exits with {said[0]}, we {said[1]}"
