@@ -23,6 +23,8 @@ _KUBE = "manifests/nodeExporter-prometheusRule.yaml"
 _PROMTOOL = "cmd/promtool/testdata"
 _LATER_KEYS = re.compile(r"^\s*(start_timestamp|histogram):|\{\{schema", re.MULTILINE)
 """What Debian's promtool does not know yet, or we do not store."""
+_REPAIRED_LATER = "no-test-group-interval.yml"
+"""promtool 2 fails it for lack of an interval, promtool 3 takes the file's."""
 
 
 def judge_awesome_alerts(folder: Path) -> Score | None:
@@ -82,7 +84,9 @@ def judge_promtool(folder: Path) -> Score | None:
             (Path(scratch) / Path(path).name).write_bytes(repository.read(path))
         for file in sorted(Path(scratch).glob("*.yml")):
             text = file.read_text()
-            if "tests:" in text and not _LATER_KEYS.search(text):
+            if file.name == _REPAIRED_LATER or _LATER_KEYS.search(text):
+                continue
+            if "tests:" in text:
                 score.note(file.name, _verdicts_differ(promtool, file))
     return score
 
