@@ -1,6 +1,8 @@
 """From expressions back to text: what the parser reads as the same expression."""
 
 import math
+import re
+from collections.abc import Sequence
 
 from pynomaly.model.duration import format_duration
 from pynomaly.model.labels import METRIC_NAME, quoted
@@ -20,6 +22,13 @@ from pynomaly.promql.nodes import (
     Text,
     VectorSelector,
 )
+
+_WORD = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_RESERVED = re.compile(
+    r"(?i:and|or|unless|atan2|bool|by|without|on|ignoring|group_left|group_right|offset|inf|nan|sum"
+    r"|avg|count|min|max|group|stddev|stdvar|topk|bottomk|quantile|count_values|limitk|limit_ratio)"
+)
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
 def to_text(node: Node) -> str:
@@ -45,7 +54,8 @@ def to_text(node: Node) -> str:
             return f"-{_operand(node.expr)}"
         case Binary():
             modifiers = (" bool" if node.returns_bool else "") + _matching(node)
-            return f"{_operand(node.lhs)} {node.op}{modifiers} {_operand(node.rhs)}"
+            right = to_text(node.rhs) if isinstance(node.rhs, Number) else _operand(node.rhs)
+            return f"{_operand(node.lhs)} {node.op}{modifiers} {right}"
 
 
 def format_number(value: float) -> str:
@@ -74,15 +84,24 @@ def _duration(ms: int) -> str:
 def _selector(matchers: tuple[Matcher, ...]) -> str:
     name, rest = "", list(matchers)
     if rest and rest[0].name == METRIC_NAME and rest[0].op is MatchOp.EQUAL:
-        plain = rest[0].value.replace(":", "_").replace("_", "a")
-        if plain.isascii() and plain.isalnum() and not plain[0].isdigit():
-            name = rest.pop(0).value
+        word = rest[0].value
+        bare = _METRIC.fullmatch(word) and not _RESERVED.fullmatch(word)
+        name = rest.pop(0).value if bare else ""
     inner = ", ".join(map(_matcher, rest))
     return f"{name}{{{inner}}}" if inner or not name else name
 
 
 def _matcher(matcher: Matcher) -> str:
-    return f"{matcher.name}{matcher.op}{quoted(matcher.value)}"
+    return f"{_label(matcher.name)}{matcher.op}{quoted(matcher.value)}"
+
+
+def _labels(names: Sequence[str]) -> str:
+    return ", ".join(map(_label, names))
+
+
+def _label(name: str) -> str:
+    """A label's name, in quotes where it is not a plain word."""
+    return name if _WORD.fullmatch(name) else quoted(name)
 
 
 def _modifiers(offset_ms: int, at: At | None) -> str:
@@ -109,7 +128,7 @@ def _aggregation(node: Aggregation) -> str:
     args = [node.expr] if node.param is None else [node.param, node.expr]
     clause = ""
     if node.grouping or node.without:
-        clause = f" {'without' if node.without else 'by'} ({', '.join(node.grouping)})"
+        clause = f" {'without' if node.without else 'by'} ({_labels(node.grouping)}) "
     return f"{node.op}{clause}({', '.join(map(to_text, args))})"
 
 
@@ -117,10 +136,10 @@ def _matching(node: Binary) -> str:
     matching = node.matching
     text = ""
     if matching.on or matching.labels:
-        text += f" {'on' if matching.on else 'ignoring'} ({', '.join(matching.labels)})"
+        text += f" {'on' if matching.on else 'ignoring'} ({_labels(matching.labels)})"
     side = {Cardinality.MANY_TO_ONE: "left", Cardinality.ONE_TO_MANY: "right"}
     if matching.cardinality in side:
-        text += f" group_{side[matching.cardinality]} ({', '.join(matching.include)})"
+        text += f" group_{side[matching.cardinality]} ({_labels(matching.include)})"
     return text + _fills(matching)
 
 
