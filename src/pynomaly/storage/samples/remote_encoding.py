@@ -7,6 +7,7 @@ string metric_family_name = 2, help = 4, unit = 5}`` (prometheus/prometheus, pro
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ _TYPES = {
     "info": 6,
     "stateset": 7,
 }
+_REMEMBERED = 100_000
+"""Series whose encoded labels are kept, some 100 bytes each; the same ones come again and again."""
 _SAMPLE_BYTES = 18
 # The times whose varint has exactly six bytes: from February 1971 to May 2109.
 _SHORTEST, _LONGEST = 1 << 35, 1 << 42
@@ -75,6 +78,7 @@ def _odd_samples(ts: TimeArray, values: ValueArray) -> tuple[bytes, NDArray[np.i
     return b"".join(found), offsets
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _labels(labels: Labels) -> bytes:
     return b"".join(
         _field(1, _field(1, n.encode()) + _field(2, v.encode())) for n, v in labels.pairs
