@@ -101,6 +101,7 @@ class World:
     clock: Waiting
     http: httpx.AsyncClient
     told: list[str] = field(default_factory=list)
+    runbooks: set[str] = field(default_factory=set)
     answers: list[int] = field(default_factory=list)
     """What the webhook answers next; then 200, or 500 once it is ``down``."""
     down: bool = False
@@ -131,6 +132,7 @@ class World:
         status = self.answers.pop(0) if self.answers else 500 if self.down else 200
         if status == 200:
             self.told += [a["labels"]["alertname"] for a in payload["alerts"]]
+            self.runbooks |= {a["annotations"]["runbook_url"] for a in payload["alerts"]}
         return web.Response(status=status)
 
 
@@ -203,6 +205,10 @@ async def test_while_all_is_well_nothing_fires_but_the_watchdog(tmp_path: Path) 
         host |= {"HostHighCPUUsage", "HostOutOfMemory", "HostFileDescriptorsLow"}
         assert await world.firing() - host == {"Watchdog", "HostClockSkew"}
         assert world.told.count("Watchdog") == 1
+        # Who is told can follow the link as it stands.
+        runbook = f"{world.service.web_url}/runbooks/Watchdog"
+        assert runbook in world.runbooks
+        assert "This alert always fires" in (await world.http.get(runbook)).text
 
 
 async def test_what_stops_is_told_by_an_alert_of_its_own(

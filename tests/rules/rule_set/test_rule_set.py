@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import pynomaly.server.service  # noqa: F401 - defines every metric of the product
+from pynomaly.cli import rules_files
 from pynomaly.observability import REGISTRY
 from pynomaly.rules.reference import as_markdown
 
@@ -134,3 +135,9 @@ def test_each_fires_when_it_should_and_is_silent_otherwise(
     command = [program("promtool"), "test", "rules", str(file)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: file.name.split(".")[0])
+def test_pynomaly_gives_the_same_verdicts(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    passed = rules_files.test([str(file)], None, as_json=False)
+    assert passed, capsys.readouterr().out
