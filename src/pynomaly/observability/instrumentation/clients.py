@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import logging
+from importlib.metadata import version
 
 _log = logging.getLogger("pynomaly.observability")
 
@@ -27,10 +28,16 @@ def instrument_clients() -> list[str]:
             continue
         instrumentor = getattr(importlib.import_module(module), name)()
         if not instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.instrument()
-        traced.append(library)
+            instrumentor.instrument(skip_dep_check=_works_all_the_same(library))
+        if instrumentor.is_instrumented_by_opentelemetry:
+            traced.append(library)
     _log.debug("OpenTelemetry traces the application's use of %s", ", ".join(traced) or "nothing")
     return traced
+
+
+def _works_all_the_same(library: str) -> bool:
+    """Whether we have tested a version that the instrumentation does not list yet."""
+    return library == "sqlalchemy" and version(library).startswith("2.1.")
 
 
 def _installed(module: str) -> bool:

@@ -63,15 +63,14 @@ class ObservingWsgi:
 
 
 class _Body:
-    """A response's body that tells its end once, by ``close`` as PEP 3333 has it."""
+    """A response's body that tells its end once: when it is through, or when it is closed."""
 
     def __init__(
         self, body: Iterable[bytes], finish: Callable[[int, BaseException | None], None]
     ) -> None:
         self._body, self._finish = body, finish
         self._sent = 0
-        self._error: BaseException | None = None
-        self._closed = False
+        self._ended = False
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -79,20 +78,23 @@ class _Body:
                 self._sent += len(part)
                 yield part
         except Exception as error:
-            self._error = error
+            self._end(error)
             raise
+        self._end()
 
     def close(self) -> None:
-        """The server is done with the response."""
-        if self._closed:
-            return
-        self._closed = True
+        """The server is done with the response (PEP 3333 has it call this in any case)."""
         try:
             close = getattr(self._body, "close", None)
             if close is not None:
                 close()
         finally:
-            self._finish(self._sent, self._error)
+            self._end()
+
+    def _end(self, error: BaseException | None = None) -> None:
+        if not self._ended:
+            self._ended = True
+            self._finish(self._sent, error)
 
 
 def _incoming(environ: Environ) -> Incoming:
