@@ -105,7 +105,8 @@ def _print(result: BacktestResult) -> None:
     zone = ZoneInfo(result.timezone)
     out.print(
         f"{_time(result.start, zone)} to {_time(result.end, zone)} {result.timezone}, "
-        f"{result.evaluations:,} evaluations in {result.took:.1f} s"
+        f"{result.evaluations:,} evaluations in {result.took:.1f} s",
+        soft_wrap=True,
     )
     for note in result.notes:
         err.print(f"note: {note}", markup=False)
@@ -128,7 +129,8 @@ def _print_rule(report: RuleReport, zone: ZoneInfo, end: float) -> None:
     firing = _lasting(report.firing_seconds)
     out.print(
         f"  fired {report.fired} times ({report.per_week:.3g} a week), {firing} in all; "
-        f"{report.pending_only} went away while pending; {report.series} series"
+        f"{report.pending_only} went away while pending; {report.series} series",
+        soft_wrap=True,
     )
     if report.failures is not None:
         failed = report.failures
@@ -191,7 +193,8 @@ def _print_against(found: AgainstReport, rules: Sequence[RuleReport], zone: Zone
     out.print()
     out.print(
         f"against the other version: {found.same} alerts are the same, {found.shifted} shifted, "
-        f"{found.only_a} only in the first, {found.only_b} only in the other"
+        f"{found.only_a} only in the first, {found.only_b} only in the other",
+        soft_wrap=True,
     )
     if not found.pairs:
         return
