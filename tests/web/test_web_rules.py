@@ -26,6 +26,9 @@ groups:
     for: 2h
   - alert: QueueGone
     expr: absent(queue_length)
+  - alert: Watchdog
+    expr: vector(1)
+    labels: {severity: none}
   - alert: Clash
     expr: queue_length * on() queue_workers
 - name: totals
@@ -60,21 +63,23 @@ def stage(world: World) -> Iterator[Stage]:
 
 def test_rules_are_listed_by_consequence_with_what_they_found(open_page: Open) -> None:
     page = open_page("/rules")
-    expect(page.locator("#answer")).to_have_text("1 of 5 does not", timeout=SLOW)
+    expect(page.locator("#answer")).to_have_text("1 of 6 does not", timeout=SLOW)
     names = page.locator("[data-row] strong")
     expect(names).to_have_text(
-        ["Clash", "QueueLong", "QueueGrows", "QueueGone", "queue:length:sum"], timeout=SLOW
+        ["Clash", "QueueLong", "QueueGrows", "Watchdog", "QueueGone", "queue:length:sum"],
+        timeout=SLOW,
     )
     firing = page.locator("[data-row]", has_text="QueueLong")
     expect(firing).to_contain_text("firing")
     expect(firing.locator(".num").first).to_have_text("40")
     expect(page.locator("[data-row]", has_text="Clash")).to_contain_text("many-to-many")
-    expect(page.locator("#filters .end")).to_have_text("5 rules in 2 groups")
+    expect(page.locator("[data-row]", has_text="Watchdog")).to_contain_text("by design")
+    expect(page.locator("#filters .end")).to_have_text("6 rules in 2 groups")
 
 
 def test_the_list_changes_with_the_rules_without_reload(open_page: Open, stage: Stage) -> None:
     page = open_page("/rules")
-    expect(page.locator("[data-row]")).to_have_count(5, timeout=SLOW)
+    expect(page.locator("[data-row]")).to_have_count(6, timeout=SLOW)
     page.evaluate("window.sameDocument = true")
     stage.append([(metric("queue_length", queue="mail"), round(time.time() * 1000), 0.0)])
     quiet = page.locator("[data-row]", has_text="QueueLong")
@@ -89,7 +94,7 @@ def test_a_filter_is_in_the_address_and_says_what_it_hides(open_page: Open) -> N
     expect(page.locator("[data-row] strong")).to_have_text(["queue:length:sum"])
     page.get_by_role("button", name="Any").click()
     page.get_by_role("searchbox", name="Filter rules").fill("grows")
-    expect(page.locator("#filters .end")).to_have_text("1 of 5")
+    expect(page.locator("#filters .end")).to_have_text("1 of 6")
     assert "find=grows" in page.url
 
 

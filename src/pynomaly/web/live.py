@@ -13,7 +13,7 @@ from pynomaly.observability import REGISTRY
 from pynomaly.storage.bus import Bus
 from pynomaly.web.evaluate import Evaluator, GraphState, Message
 from pynomaly.web.panels import PanelSpec
-from pynomaly.web.snapshots import Snapshots
+from pynomaly.web.snapshots import Snapshot, Snapshots
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ _TICK = Histogram(
 _REFRESH_MS = 60_000
 _FORCED_REFRESH_MS = 5_000
 PREFIX = "web:"
+_ROWS_A_SECOND = 1_000
+_LONGEST_PAUSE = 10.0
 
 
 class TooManyPanels(Exception):
@@ -82,6 +84,7 @@ class LiveViews:
         self._panels: dict[str, LivePanel] = {}
         self._watched: dict[str, int] = {}
         self._last: dict[str, Any] = {}
+        self._sent: dict[str, float] = {}
         self._news = asyncio.Event()
         self._newcomer = asyncio.Event()
 
@@ -89,6 +92,7 @@ class LiveViews:
         """Someone looks at one of the snapshots; it is published anew."""
         self._watched[topic] = self._watched.get(topic, 0) + 1
         self._last.pop(topic, None)
+        self._sent.pop(topic, None)
         self._newcomer.set()
 
     def unwatch(self, topic: str) -> None:
@@ -172,8 +176,10 @@ class LiveViews:
     async def _views(self) -> None:
         for topic in [name for name, viewers in self._watched.items() if viewers > 0]:
             data = await self._snapshots.take(topic)
-            if self._last.get(topic) != data:
+            waited = self._clock.now() - self._sent.get(topic, 0.0)
+            if self._last.get(topic) != data and waited >= _pause(data):
                 self._last[topic] = data
+                self._sent[topic] = self._clock.now()
                 self._bus.publish(PREFIX + topic, data)
 
     async def _update(self, panel: LivePanel) -> None:
@@ -210,6 +216,11 @@ class LiveViews:
     def marks(self, spec: PanelSpec) -> list[Mark]:
         """The events to mark on a chart: alerts that began to fire."""
         return self._snapshots.marks() if spec.marks else []
+
+
+def _pause(data: Snapshot) -> float:
+    """Seconds between two of these: thousands of rows are not sent again at every commit."""
+    return min(_LONGEST_PAUSE, len(data.get("rules", ())) / _ROWS_A_SECOND)
 
 
 def _fault(error: Exception) -> Message:

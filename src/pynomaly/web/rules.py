@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pynomaly.model.alert import AlertState
 from pynomaly.promql.parser import parse
@@ -16,6 +17,7 @@ from pynomaly.rules.group import GroupRunner
 Snapshot = dict[str, Any]
 
 MAX_RULES = 5_000
+_IDS: WeakKeyDictionary[GroupRunner, list[str]] = WeakKeyDictionary()
 
 
 def rulebook(groups: Sequence[GroupRunner]) -> Snapshot:
@@ -62,13 +64,16 @@ def rule_ids(runner: GroupRunner) -> list[str]:
 
     Rules of the same name and labels are told apart by their order.
     """
+    if known := _IDS.get(runner):
+        return known
     seen: Counter[str] = Counter()
-    ids = []
+    ids: list[str] = []
     for state in runner.rules:
         text = repr((runner.group.key, state.identity))
         seen[text] += 1
         digest = hashlib.blake2b(f"{text}{seen[text]}".encode(), digest_size=6)
         ids.append(digest.hexdigest())
+    _IDS[runner] = ids
     return ids
 
 

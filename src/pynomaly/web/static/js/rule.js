@@ -7,7 +7,7 @@ import { exact, format, unitOf } from "./format.js";
 import { answer, since, startFrame } from "./frame.js";
 import { labelText } from "./list.js";
 import { watch } from "./live.js";
-import { isNumber, ruleState, stateMark, written } from "./rulestate.js";
+import { isNumber, ruleState, runbookLink, stateMark, written } from "./rulestate.js";
 import { address } from "./state.js";
 
 startFrame();
@@ -18,14 +18,14 @@ const selector = (name, labels) => `${name}{${Object.entries(labels).filter(([, 
 
 const SAYS = {
   failing: ["critical", "It fails"], firing: ["critical", "It fires"], pending: ["warning", "It is pending"],
-  waiting: ["unknown", "It has not been evaluated yet"], quiet: ["good", "Well: nothing fires"], recording: ["good", "Well: it records"],
+  designed: ["good", "It fires, as it is meant to"], waiting: ["unknown", "It has not been evaluated yet"], quiet: ["good", "Well: nothing fires"], recording: ["good", "Well: it records"],
 };
 
 function facts(now) {
   const term = (name, ...value) => [h("dt", {}, name), h("dd", {}, ...value)];
   const state = ruleState(rule, now);
   const [kind, text] = SAYS[state];
-  answer(kind, now.firing > 1 ? `${now.firing} alerts fire` : text);
+  answer(kind, state === "firing" && now.firing > 1 ? `${now.firing} alerts fire` : text);
   return h("div.panel.facts", {},
     h("dl", {},
       term("State", stateMark(state), now.error ? h("span.critical", {}, ` ${now.error}`) : ""),
@@ -40,6 +40,7 @@ function facts(now) {
     h("div.links", {},
       h("a.button", { href: address("/explore", { q: rule.expr }) }, icon("i-explore"), "Explore its expression"),
       now.firing + now.pending ? h("a.button", { href: address("/alerts", { find: rule.name }) }, "Its alerts") : null,
+      runbookLink(rule),
       h("a.button", { href: address("/rules", {}) }, "All rules")));
 }
 

@@ -5,7 +5,7 @@ import { exact, format, withZone } from "./format.js";
 import { answer, since, startFrame } from "./frame.js";
 import { watch } from "./live.js";
 import { List, labelText, segmented } from "./list.js";
-import { ORDER, isNumber, ruleState, stateMark, written } from "./rulestate.js";
+import { ORDER, isNumber, ruleState, runbookLink, stateMark, written } from "./rulestate.js";
 import { address, remember } from "./state.js";
 
 startFrame();
@@ -37,7 +37,8 @@ function detail({ rule, now }) {
     h("a.button.primary", { href: linkTo(rule) }, "Open the rule"),
     h("a.button", { href: address("/explore", { q: rule.expr }) }, icon("i-explore"), "Explore its expression"),
     rule.kind === "alert" && now.firing + now.pending ? h("a.button", { href: address("/alerts", { find: rule.name }) }, "Its alerts") : null,
-  ];
+    runbookLink(rule),
+  ].filter(Boolean);
   return h("div.detail", {}, h("dl", {},
     now.error ? term("Error", h("span.critical", {}, now.error)) : [],
     term("Expression", h("code", {}, rule.expr)),
