@@ -175,9 +175,10 @@ class LiveViews:
 
     async def _views(self) -> None:
         for topic in [name for name, viewers in self._watched.items() if viewers > 0]:
+            if self._clock.now() < self._sent.get(topic, 0.0) + _pause(self._last.get(topic, {})):
+                continue
             data = await self._snapshots.take(topic)
-            waited = self._clock.now() - self._sent.get(topic, 0.0)
-            if self._last.get(topic) != data and waited >= _pause(data):
+            if self._last.get(topic) != data:
                 self._last[topic] = data
                 self._sent[topic] = self._clock.now()
                 self._bus.publish(PREFIX + topic, data)
