@@ -16,7 +16,7 @@ def test_all_of_them_are_evaluated_unless_told_otherwise() -> None:
     assert {"host", "http", "pynomaly", "security"} <= set(names())
 
 
-@pytest.mark.parametrize("value", [False, "none", []])
+@pytest.mark.parametrize("value", [False, "none", ["none"], []])
 def test_none_of_them_can_be_wanted(value: object) -> None:
     assert files(RulesSettings.model_validate({"defaults": value})) == set()
 

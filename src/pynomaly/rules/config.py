@@ -186,9 +186,8 @@ def _chosen(value: object) -> object:
     if isinstance(value, bool):
         return ("all",) if value else ()
     if isinstance(value, str):
-        names = tuple(name.strip() for name in value.split(","))
-        return () if names == ("none",) else names
-    return value
+        value = [name.strip() for name in value.split(",")]
+    return () if value in (["none"], ("none",)) else value
 
 
 class RulesSettings(Section):
