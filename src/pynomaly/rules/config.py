@@ -18,8 +18,8 @@ from pynomaly.model.duration import Duration
 from pynomaly.promql.contract import ParseError
 from pynomaly.promql.nodes import ValueType
 from pynomaly.promql.parser import parse
-from pynomaly.rules.template import template_fault
 from pynomaly.rules.backtest.config import BacktestSettings
+from pynomaly.rules.template import template_fault
 
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _RESOURCE = re.compile(r"^kind:\s*PrometheusRule\b", re.MULTILINE)
