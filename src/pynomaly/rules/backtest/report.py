@@ -1,11 +1,14 @@
 """From episodes to what a person reads."""
 
+import asyncio
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from pynomaly.model.labels import Labels
 from pynomaly.promql.contract import Querier
 from pynomaly.rules.backtest import statistics
 from pynomaly.rules.backtest.episodes import Episode
@@ -18,9 +21,10 @@ from pynomaly.rules.backtest.result import (
     SweepRow,
 )
 from pynomaly.rules.backtest.track import Alerting, Variant
-from pynomaly.rules.template import Outside, Text, expand_all
+from pynomaly.rules.template import Outside, Text, expand, expand_all
 
 _MOST_CURVES = 12
+_AT_A_TIME = re.compile(r"query|now")  # what a template can ask depends on when it is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,22 @@ async def report_of(
     alerting: Alerting, period: Period, most_alerts: int, querier: Querier, outside: Outside
 ) -> RuleReport:
     """Everything about one rule as it stands. At most ``most_alerts`` alerts are listed."""
-    member, rule = alerting.member, alerting.member.rule
-    every = alerting.episodes(Variant())
+    every = await asyncio.to_thread(alerting.episodes, Variant())
     fired = sorted((e for e in every if period.touches(e)), key=lambda e: e.fired_at)
+    told = await _annotations(alerting, fired[:most_alerts], querier, outside)
+    return await asyncio.to_thread(_report, alerting, period, every, fired, told)
+
+
+def _report(
+    alerting: Alerting,
+    period: Period,
+    every: Sequence[Episode],
+    fired: Sequence[Episode],
+    annotations: Sequence[dict[str, str]],
+) -> RuleReport:
+    member, rule = alerting.member, alerting.member.rule
     times = [max(each.fired_at, period.start) for each in fired]
-    listed = fired[:most_alerts]
-    texts = await _annotations(alerting, listed, querier, outside)
+    listed = fired[: len(annotations)]
     comparison = alerting.comparison
     schedule = member.schedule
     return RuleReport(
@@ -72,7 +86,7 @@ async def report_of(
         failures=_failures(alerting),
         events=[
             _event(alerting, each, told, float(schedule.times[0]))
-            for each, told in zip(listed, texts, strict=True)
+            for each, told in zip(listed, annotations, strict=True)
         ],
         events_left_out=len(fired) - len(listed),
         curves=_curves(alerting, fired),
@@ -107,9 +121,22 @@ async def _annotations(
     if not any("{{" in text for text in rule.annotations.values()):
         return [dict(rule.annotations)] * len(listed)
     series = alerting.series_of_alerts()
+
+    def labels_of(each: Episode) -> Labels:
+        return each.series or series.get(each.labels) or each.labels
+
+    def plainly(each: Episode) -> dict[str, str]:
+        labels, value = labels_of(each), each.value
+        return {
+            name: expand(rule.alert, text, labels, value, outside)
+            for name, text in rule.annotations.items()
+        }
+
+    if not any(_AT_A_TIME.search(text) for text in rule.annotations.values()):
+        return await asyncio.to_thread(lambda: [plainly(each) for each in listed])
     found = []
     for each in listed:
-        labels = each.series or series.get(each.labels) or each.labels
+        labels = labels_of(each)
         texts = [Text(template, labels, each.value) for template in rule.annotations.values()]
         told = await expand_all(rule.alert, texts, querier, each.pending_at, outside)
         found.append(dict(zip(rule.annotations, told, strict=True)))

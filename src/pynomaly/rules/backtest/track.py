@@ -1,8 +1,10 @@
 """What is collected of one rule while history passes by."""
 
+import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +25,10 @@ from pynomaly.rules.state import Timing
 from pynomaly.rules.template import NOWHERE, Outside, expand
 
 # What in a template may give another text for another value of the same series.
-_BY_VALUE = re.compile(r"[vV]alue|query|(?<![\w)\]])\.(?!Labels|External)")
+_BY_VALUE = re.compile(r"[vV]alue|query|\bnow\b|\$(?![\w.])|(?<![\w)\]])\.(?!Labels|External)")
+
+_SMALL = 20_000
+"""Cells of a matrix that are done with sooner than a thread is asked."""
 
 
 @dataclass(slots=True)
@@ -64,7 +69,7 @@ class Recording:
             if piece.matrix is None:
                 self.failures.add(float(at[0]), piece.error)
             else:
-                self._record(at, piece.matrix)
+                await _aside(piece.matrix, self._record, at, piece.matrix)
 
     def _record(self, times: Times, matrix: Matrix) -> None:
         labels = [self._recorded_as(each) for each in matrix.labels]
@@ -95,6 +100,14 @@ class Recording:
             found = Labels({**labels, **added, METRIC_NAME: rule.record})
             self._labels[labels] = found
         return found
+
+
+async def _aside(matrix: Matrix, work: Callable[..., None], *args: Any) -> None:
+    """Do work on a matrix, off the event loop unless it is small."""
+    if matrix.values.size > _SMALL:
+        await asyncio.to_thread(work, *args)
+    else:
+        work(*args)
 
 
 def _columns(matrix: Matrix, kept: BoolArray) -> Matrix:
@@ -171,11 +184,14 @@ class Alerting:
                 self.failures.add(float(at[0]), piece.error)
                 continue
             matrix = piece.matrix
-            self._note(first + piece.first, at, matrix)
-            for threshold, collector in self._collectors.items():
-                collector.add(at, matrix, self._found(matrix, threshold), self._alerts)
+            await _aside(matrix, self._collect, first + piece.first, at, matrix)
             for variant, stepper in self._steppers.items():
                 await stepper.add(at, matrix, self._found(matrix, variant.threshold))
+
+    def _collect(self, first: int, times: Times, matrix: Matrix) -> None:
+        self._note(first, times, matrix)
+        for threshold, collector in self._collectors.items():
+            collector.add(times, matrix, self._found(matrix, threshold), self._alerts)
 
     def _found(self, matrix: Matrix, threshold: float | None) -> BoolArray:
         if self.comparison is None:

@@ -1,5 +1,6 @@
 """One version of the rules over one range: replayed, counted, reported."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -114,7 +115,8 @@ class Version:
             await report_of(each, self._period, self._most_alerts, self._querier, self._outside)
             for each in targets
         ]
-        return reports, None if swept is None else self._table(swept, found)
+        table = None if swept is None else await asyncio.to_thread(self._table, swept, found)
+        return reports, table
 
     async def replayed(
         self,
@@ -126,7 +128,9 @@ class Version:
     ) -> list[Alerting]:
         """Every alerting rule of a plan after history has passed by."""
         found = await self._replayed(planned, swept, frozenset(), curves, progress)
-        exceeding = frozenset(each.member for each in found if each.exceeds_limit())
+        exceeding = frozenset(
+            [each.member for each in found if await asyncio.to_thread(each.exceeds_limit)]
+        )
         if not exceeding:
             return found
         # Only the machine itself knows what is cleared then.
