@@ -9,6 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from web_stage import METADATA, Stage, World, line, metric
 
+from pynomaly.web.notes import RuleNote
+
 pytestmark = pytest.mark.needs("chromium")
 
 Open = Callable[[str], Page]
@@ -149,6 +151,18 @@ def test_a_recording_rule_shows_what_it_recorded_and_no_backtest(open_page: Open
     page.get_by_role("link", name="Open the rule").click()
     expect(page.get_by_role("heading", name="What it recorded")).to_be_visible()
     expect(page.get_by_role("form", name="Backtest")).to_have_count(0)
+
+
+def test_findings_of_lint_stand_beside_the_rule(open_page: Open, world: World) -> None:
+    note = RuleNote("rate-of-gauge", "warning", "it is a gauge", "deriv(x[5m])", "x fell at 3:00")
+    world.notes = {"QueueGone": [note]}
+    page = open_page("/rules?find=QueueGone")
+    expect(page.locator("[data-row]")).to_contain_text("1 finding")
+    page.locator("[data-row]").click()
+    expect(page.locator(".detail .finding")).to_contain_text("it is a gauge rate-of-gauge")
+    page.get_by_role("link", name="Open the rule").click()
+    expect(page.locator("#facts .finding pre")).to_have_text("deriv(x[5m])")
+    expect(page.locator("#facts .finding")).to_contain_text("x fell at 3:00")
 
 
 def test_links_in_prometheus_form_lead_to_the_explorer(open_page: Open) -> None:

@@ -23,6 +23,8 @@ from pynomaly.model.samples import MetricMetadata, SampleBatch
 from pynomaly.promql.local import LocalQuerier
 from pynomaly.rules.backtest.service import Backtests
 from pynomaly.rules.config import load_rules
+from pynomaly.rules.evaluate import RuleState
+from pynomaly.rules.group import GroupRunner
 from pynomaly.rules.manager import RuleManager
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.samples.memory import MemorySamples
@@ -30,6 +32,7 @@ from pynomaly.storage.scheduler import Scheduler
 from pynomaly.web.app import create_app
 from pynomaly.web.config import WebSettings
 from pynomaly.web.deps import Component, Health, Stats, Status, TargetHealth, TargetStatus, WebDeps
+from pynomaly.web.notes import RuleNote
 
 Samples = list[tuple[Labels, int, float]]
 
@@ -47,6 +50,11 @@ class World:
     stats: Stats = field(default_factory=Stats)
     rules: str = ""
     """A rule file; its groups are evaluated."""
+    notes: dict[str, Sequence[RuleNote]] = field(default_factory=dict)
+    """What lint has found, by the name of the rule."""
+
+    def notes_of(self, runner: GroupRunner, state: RuleState) -> Sequence[RuleNote]:
+        return self.notes.get(state.rule.name, ())
 
     def alerts(self) -> Sequence[Alert]:
         return self.firing
@@ -109,6 +117,7 @@ class Stage:
                 settings=self.settings,
                 runbooks=self.runbooks,
                 rules=self.manager,
+                notes=self.world.notes_of,
                 backtests=Backtests(querier, default_interval=60.0),
             )
             gate = Gate(AccessSettings(), ports=[self.port])

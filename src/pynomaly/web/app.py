@@ -172,7 +172,7 @@ def _add_data(
     @app.get("/data/rulebook", dependencies=_RULES_READ)
     async def book() -> Response:
         """What the rules are; a page asks again when their state tells another version."""
-        return JsonResponse(rulebook(deps.rules.groups()))
+        return JsonResponse(rulebook(deps.rules.groups(), deps.notes))
 
     @app.post("/data/backtest", dependencies=_RULES_READ)
     async def backtest(spec: BacktestSpec) -> Response:

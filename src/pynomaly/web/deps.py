@@ -15,6 +15,7 @@ from pynomaly.rules.group import GroupRunner
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.samples.contract import SampleReader
 from pynomaly.web.config import WebSettings
+from pynomaly.web.notes import RuleNotes, no_notes
 
 
 class Status(StrEnum):
@@ -122,7 +123,8 @@ class WebDeps:
     The pages listen to the bus topics ``samples`` (published after each commit) and ``alerts``
     (published when an alert changed); the contents of the messages do not matter.
     ``runbooks`` is a folder of Markdown files named by alert; without it they have no pages.
-    ``backtests`` tries rules on stored history; without it a rule's page does not offer that.
+    ``notes`` says what lint has found on a rule. ``backtests`` tries rules on stored history;
+    without it a rule's page does not offer that.
     ``external_url`` is where notifications say that the pages are; a page itself links to its
     own server instead, by whatever name it was reached.
     """
@@ -140,5 +142,6 @@ class WebDeps:
     runbooks: Path | None = None
     external_url: str = ""
     rules: RuleSource = field(default_factory=NoRules)
+    notes: RuleNotes = no_notes
     backtests: Backtests | None = None
     settings: WebSettings = field(default_factory=WebSettings)

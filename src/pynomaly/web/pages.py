@@ -119,7 +119,7 @@ class Pages:
         if name in ("rules", "rule"):
             boot["rules"] = await self._snapshots.take("rules")
         if name == "rules":
-            boot["rulebook"] = rulebook(self._deps.rules.groups())
+            boot["rulebook"] = rulebook(self._deps.rules.groups(), self._deps.notes)
         if name == "overview":
             boot |= {"tiles": HOST_TILES, "charts": CHARTS, "anomalies": ANOMALIES}
             boot["overview"] = await self._snapshots.take("overview")
@@ -129,7 +129,7 @@ class Pages:
         """The rule that a page is about; None when there is none of its id."""
         wanted = request.query_params.get("id", "")
         found = find_rule(self._deps.rules.groups(), wanted)
-        shown = {} if found is None else rule_page(wanted, *found)
+        shown = {} if found is None else rule_page(wanted, *found, self._deps.notes)
         return {"rule": shown or None, "backtests": self._deps.backtests is not None}
 
 

@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,6 +14,7 @@ from pynomaly.promql.printer import to_text
 from pynomaly.rules.backtest.threshold import comparison_of
 from pynomaly.rules.evaluate import RuleState
 from pynomaly.rules.group import GroupRunner
+from pynomaly.web.notes import RuleNote, RuleNotes, no_notes
 
 Snapshot = dict[str, Any]
 
@@ -20,12 +22,12 @@ MAX_RULES = 5_000
 _IDS: WeakKeyDictionary[GroupRunner, list[str]] = WeakKeyDictionary()
 
 
-def rulebook(groups: Sequence[GroupRunner]) -> Snapshot:
+def rulebook(groups: Sequence[GroupRunner], notes: RuleNotes = no_notes) -> Snapshot:
     """What the rules are; it changes only when rule files are read again.
 
     ``version`` tells one such state from another.
     """
-    shown = [_group(runner) for runner in groups]
+    shown = [_group(runner, notes) for runner in groups]
     return {"version": _version(groups), "groups": shown}
 
 
@@ -40,10 +42,12 @@ def rules_snapshot(groups: Sequence[GroupRunner]) -> Snapshot:
     }
 
 
-def rule_page(rule_id: str, runner: GroupRunner, state: RuleState) -> Snapshot:
+def rule_page(
+    rule_id: str, runner: GroupRunner, state: RuleState, notes: RuleNotes = no_notes
+) -> Snapshot:
     """What the page of one rule begins with."""
     return {
-        **_rule(rule_id, state),
+        **_rule(rule_id, state, notes(runner, state)),
         "group": runner.group.name,
         "file": runner.group.file,
         "interval": runner.interval,
@@ -93,7 +97,7 @@ def _version(groups: Sequence[GroupRunner]) -> str:
     return digest.hexdigest()
 
 
-def _group(runner: GroupRunner) -> Snapshot:
+def _group(runner: GroupRunner, notes: RuleNotes) -> Snapshot:
     group = runner.group
     return {
         "name": group.name,
@@ -101,13 +105,13 @@ def _group(runner: GroupRunner) -> Snapshot:
         "interval": runner.interval,
         "limit": group.limit,
         "rules": [
-            _rule(rule_id, state)
+            _rule(rule_id, state, notes(runner, state))
             for rule_id, state in zip(rule_ids(runner), runner.rules, strict=True)
         ],
     }
 
 
-def _rule(rule_id: str, state: RuleState) -> Snapshot:
+def _rule(rule_id: str, state: RuleState, notes: Sequence[RuleNote]) -> Snapshot:
     rule = state.rule
     return {
         "id": rule_id,
@@ -118,6 +122,7 @@ def _rule(rule_id: str, state: RuleState) -> Snapshot:
         "keep": rule.keep_firing_for,
         "labels": dict(state.labels),
         "annotations": rule.annotations,
+        "notes": [asdict(note) for note in notes],
     }
 
 

@@ -7,7 +7,7 @@ import { exact, format, unitOf } from "./format.js";
 import { answer, since, startFrame } from "./frame.js";
 import { labelText } from "./list.js";
 import { watch } from "./live.js";
-import { isNumber, ruleState, runbookLink, stateMark, written } from "./rulestate.js";
+import { findings, isNumber, ruleState, runbookLink, stateMark, written } from "./rulestate.js";
 import { address } from "./state.js";
 
 startFrame();
@@ -36,7 +36,7 @@ function facts(now) {
       Object.keys(rule.labels).length ? term("Adds labels", labelText(rule.labels)) : [],
       Object.entries(rule.annotations).flatMap(([name, value]) => term(name, value)),
       term("Group", `${rule.group}, in ${rule.file}`)),
-    h("pre.expr", { tabindex: "0", "aria-label": "Expression" }, rule.expr),
+    h("pre.expr", { tabindex: "0", "aria-label": "Expression" }, rule.expr), findings(rule),
     h("div.links", {},
       h("a.button", { href: address("/explore", { q: rule.expr }) }, icon("i-explore"), "Explore its expression"),
       now.firing + now.pending ? h("a.button", { href: address("/alerts", { find: rule.name }) }, "Its alerts") : null,

@@ -5,7 +5,7 @@ import { exact, format, withZone } from "./format.js";
 import { answer, since, startFrame } from "./frame.js";
 import { watch } from "./live.js";
 import { List, labelText, segmented } from "./list.js";
-import { ORDER, isNumber, ruleState, runbookLink, stateMark, written } from "./rulestate.js";
+import { ORDER, findingCount, findings, isNumber, ruleState, runbookLink, stateMark, written } from "./rulestate.js";
 import { address, remember } from "./state.js";
 
 startFrame();
@@ -21,7 +21,7 @@ const linkTo = (rule) => address("/rule", { id: rule.id });
 function row({ rule, now }) {
   return [
     stateMark(ruleState(rule, now)),
-    h("strong", { title: rule.name }, rule.name),
+    h("span", {}, h("strong", { title: rule.name }, rule.name), findingCount(rule)),
     now.error ? h("span.critical.wide", { title: now.error }, now.error) : h("code.wide.muted", { title: rule.expr }, rule.expr),
     h("span.muted", { title: `${rule.group}, ${rule.file}` }, rule.group),
     h("span.num", { title: exact(now.value) }, isNumber(now.value) ? format(now.value) : (now.value ?? "–")),
@@ -39,7 +39,7 @@ function detail({ rule, now }) {
     rule.kind === "alert" && now.firing + now.pending ? h("a.button", { href: address("/alerts", { find: rule.name }) }, "Its alerts") : null,
     runbookLink(rule),
   ].filter(Boolean);
-  return h("div.detail", {}, h("dl", {},
+  return h("div.detail", {}, findings(rule), h("dl", {},
     now.error ? term("Error", h("span.critical", {}, now.error)) : [],
     term("Expression", h("code", {}, rule.expr)),
     rule.for ? term("For", written(rule.for)) : [],

@@ -33,4 +33,16 @@ export function runbookLink(rule) {
   return address ? h("a.button", { href: address, rel: "noreferrer" }, "Runbook") : null;
 }
 
+const GRAVITY = { error: "critical", warning: "warning", note: "info" };
+
+/** What lint says of a rule: each finding with its reason, what to write instead, and its proof. */
+export const findings = (rule) => rule.notes.map((note) => h("div.finding", {},
+  status(GRAVITY[note.severity] ?? "info", note.severity), h("span", {}, note.message, " ", h("span.muted", {}, note.check)),
+  note.suggestion ? h("pre.expr", { tabindex: "0", "aria-label": "Instead" }, note.suggestion) : null,
+  note.proof ? h("p.muted", {}, note.proof) : null));
+
+/** How many findings there are, beside a rule's name. */
+export const findingCount = (rule) => (rule.notes.length
+  ? h("span.warning.finds", { title: rule.notes.map((note) => note.message).join("\n") }, ` ${rule.notes.length} ${rule.notes.length === 1 ? "finding" : "findings"}`) : null);
+
 export const isNumber = (value) => typeof value === "number";
