@@ -146,6 +146,25 @@ async def test_a_server_that_is_away_at_the_start_does_not_cost_what_was_firing(
     assert world.states() == {"Broken": "firing"}
 
 
+async def test_the_time_away_at_a_restart_is_taken_out_of_for_once(world: World) -> None:
+    began = world.clock.now()
+    seen = round(began - 20, 3)
+    world.querier.seeds["__name__=ALERTS_FOR_STATE,alertname=Broken,i=1"] = (seen - 30, seen)
+    # Evaluated once only: the sample's time is rounded to before the alert's own.
+    world.querier.seeds["__name__=ALERTS_FOR_STATE,alertname=Gone,i=1"] = (seen + 1e-4, seen)
+    world.querier.answers |= {"broken": {"i=1": 1.0}, "absent(up)": {"i=1": 1.0}}
+    world.querier.away = True
+    await world.apply(RULES)
+    await world.clock.advance(100)
+    world.querier.away = False
+    await world.clock.advance(10)
+    (broken, gone) = sorted(world.manager.alerts(), key=lambda alert: alert.name)
+    assert (gone.state.value, gone.active_at) == ("firing", seen + 1e-4)
+    assert broken.state.value == "pending"
+    restored_at = world.manager.groups()[0].rules[0].last_evaluation
+    assert broken.active_at == pytest.approx(restored_at - 30)
+
+
 async def test_a_group_elsewhere_is_not_held_up(world: World) -> None:
     own = "  - {name: own, interval: 10s, rules: [{alert: Away, expr: up == 0}]}\n"
     await world.apply(RULES + own)

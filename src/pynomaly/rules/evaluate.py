@@ -102,6 +102,7 @@ class RuleState:
             if self.owns(labels)
         }
         self.alerts.restore(mine, now, grace)
+        self.unanswered_since = 0.0  # what is restored knows how long nobody looked
 
     def finding(self, labels: Labels, value: float, link: Link) -> Finding:
         """What is known of an alert with these labels and value."""

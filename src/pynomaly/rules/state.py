@@ -94,7 +94,8 @@ def restored(alert: Alert, seed: Seed, timing: Timing, now: float) -> Alert:
     longer than the grace, at least the grace passes before it fires, so that what it watches can
     come back as well.
     """
-    remaining = timing.hold - (seed.last_seen - seed.active_at)
+    # A sample's time is in whole milliseconds, so it may be a little before the alert's.
+    remaining = timing.hold - max(0.0, seed.last_seen - seed.active_at)
     if remaining <= 0:
         fired_at = seed.active_at + timing.hold
         state = AlertState.FIRING
