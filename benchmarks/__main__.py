@@ -6,7 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
-ALL = ["remote_write", "queries", "footprint", "page"]
+ALL = ["remote_write", "queries", "footprint", "page", "sdk", "backtest"]
 
 
 def main() -> None:

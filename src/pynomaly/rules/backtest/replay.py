@@ -14,8 +14,8 @@ from pynomaly.rules.backtest.track import Alerting, Recording
 
 _FIRST_STEPS = 64
 _GROWTH = 8
-_POINTS = 1_500_000
-"""About how many points an expression should give at a time: 24 MB of values and presence."""
+_POINTS = 500_000
+"""About how many points an expression should give at a time: what they are made of is larger."""
 _MOST_STEPS = 11_000  # Prometheus's limit on a range query
 _AHEAD = 2  # windows that are asked for at once where no rule reads what another one records
 
