@@ -1,5 +1,6 @@
 """What holds of the engine inside the process: its folder, its process, its end."""
 
+import math
 import os
 import shutil
 import signal
@@ -12,10 +13,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from pynomaly.observability import REGISTRY
 from pynomaly.storage.engine.config import EngineSettings
 from pynomaly.storage.engine.contract import DiskFull, EngineError
 from pynomaly.storage.engine.embedded import EmbeddedEngine
 from pynomaly.storage.engine.errors import DataFolderLocked, DataFolderUnusable
+from pynomaly.storage.engine.metrics import Remembered
 
 SMALL = EngineSettings(query_connections=2, write_connections=1)
 ROWS = pa.table({"n": pa.array([1, 2, 3], pa.uint64())})
@@ -253,3 +256,23 @@ def test_a_full_disk_refuses_writing_but_not_reading_and_recovers(small_disk: Pa
         assert count(engine) == 2
     finally:
         engine.close()
+
+
+def test_the_engine_shows_the_memory_it_holds(tmp_path: Path) -> None:
+    engine = EmbeddedEngine(tmp_path, SMALL)
+    try:
+        held = REGISTRY.get_sample_value("pynomaly_engine_memory_bytes")
+        assert held is not None
+        assert 1e6 < held < 1e9
+    finally:
+        engine.close()
+    closed = REGISTRY.get_sample_value("pynomaly_engine_memory_bytes")
+    assert closed is not None
+    assert math.isnan(closed)
+
+
+def test_memory_is_asked_for_now_and_then_and_a_failed_answer_is_not_shown() -> None:
+    answers = iter([math.nan, 5.0, 6.0])
+    figure = Remembered(lambda: next(answers))
+    assert math.isnan(figure())
+    assert [figure(), figure()] == [5.0, 5.0]

@@ -87,10 +87,12 @@ async def test_a_full_queue_is_busy_and_recovers() -> None:
     with pytest.raises(EngineBusy) as caught:
         await commit.append(batch(101))
     assert caught.value.status == 429
+    assert commit.last_error is caught.value
     small = asyncio.create_task(commit.append(batch(100)))
     writer.gate.set()
     assert ((await accepted).stored, (await small).stored) == (900, 100)
     assert (await commit.append(batch(5000))).stored == 5000  # alone, whatever its size
+    assert commit.last_error is None
     await commit.close()
 
 

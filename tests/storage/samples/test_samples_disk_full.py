@@ -58,10 +58,12 @@ async def test_appending_to_a_full_disk(small_disk: Path, known: bool) -> None:
             with pytest.raises(DiskFull) as caught:
                 await put(store, (after, NOW_MS + 1, 2.0))
             assert caught.value.status == 503
+        assert "disk is full" in (store.trouble() or "")
         assert read(store) == {before: [(NOW_MS, 1.0)]}
         assert store.series([], NOW_MS, NOW_MS) == [before]
         filler.unlink()
         assert await put(store, (after, NOW_MS + 1, 2.0)) == 1
+        assert store.trouble() is None
         assert read(store)[after][-1] == (NOW_MS + 1, 2.0)
         assert verify(engine).sound
     finally:

@@ -2,6 +2,7 @@
 
 import atexit
 import itertools
+import math
 import os
 import threading
 import time
@@ -18,12 +19,14 @@ from pynomaly.storage.engine.config import EngineSettings
 from pynomaly.storage.engine.contract import EngineError, Params, QueryCancelled, Settings
 from pynomaly.storage.engine.errors import translate
 from pynomaly.storage.engine.lock import FolderLock
+from pynomaly.storage.engine.metrics import forget_memory, watch_memory
 from pynomaly.storage.engine.params import quoted, render_params, render_settings
 from pynomaly.storage.engine.process import connection_url, load_chdb
 from pynomaly.storage.engine.spool import Spool
 
 _CANCEL_INTERVAL = 0.05
 _STREAM_BLOCK_ROWS = 262_144
+_MEMORY = "SELECT value FROM system.metrics WHERE metric = 'MemoryTracking'"
 
 
 @dataclass(eq=False)
@@ -109,6 +112,7 @@ class EmbeddedEngine:
             self._lock.release()
             raise
         atexit.register(self.close)
+        watch_memory(self._memory_bytes)
 
     def _open(self, folder: Path) -> None:
         connect = load_chdb()
@@ -233,6 +237,7 @@ class EmbeddedEngine:
         if not first:
             self._closed.wait()
             return
+        forget_memory()
         self._control_statement("SYSTEM STOP MERGES")
         self._stop(wanted, timeout=self.settings.close_timeout)
         self._close_connections()
@@ -287,6 +292,21 @@ class EmbeddedEngine:
     def _control_statement(self, sql: str) -> None:
         with self._control.lock, _translated():
             self._control.connection.query(sql, "Null")
+
+    def _memory_bytes(self) -> float:
+        """What the engine counts as allocated; NaN while it cannot be asked."""
+        if not self._control.lock.acquire(blocking=False):
+            return math.nan
+        try:
+            if self._closing:
+                return math.nan
+            with _translated():
+                found = _table(_query(self._control, _MEMORY, {}))
+            return float(found["value"][0].as_py())
+        except EngineError:  # out of memory, say: no reason to fail the whole page of metrics
+            return math.nan
+        finally:
+            self._control.lock.release()
 
     @contextmanager
     def _statement(self, pool: _Pool, query_id: str) -> Iterator[tuple[_Slot, _Statement]]:

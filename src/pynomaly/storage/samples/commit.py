@@ -76,7 +76,8 @@ class GroupCommit:
             raise QueryCancelled("The sample store is closed.")
         if self.pending and self.pending + len(batch) > self._settings.max_pending_samples:
             metrics.REFUSED.labels("busy").inc(len(batch))
-            raise EngineBusy("Writing has fallen behind.", hint="Send it again later.")
+            self.last_error = EngineBusy("Writing has fallen behind.", hint="Send it again later.")
+            raise self.last_error
         waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._count(len(batch))

@@ -82,7 +82,7 @@ class SampleStore:
     def trouble(self) -> str | None:
         """Why samples are not stored right now; None when the last commit went well."""
         error = self._commit.last_error if self._commit is not None else None
-        return None if error is None else f"The last commit failed: {error}"
+        return None if error is None else f"Samples are not stored: {error}"
 
     async def append(self, batch: SampleBatch) -> Appended:
         """See ``Appender.append``. The order of calls is the order of "received"."""
