@@ -16,6 +16,7 @@ from pynomaly.model.labels import METRIC_NAME, Labels, series_id
 from pynomaly.model.samples import STALE, SampleBatch, SeriesSamples
 from pynomaly.observability import REGISTRY
 from pynomaly.promql.contract import Querier, QueryError
+from pynomaly.storage.peer.errors import PeerAway
 from pynomaly.storage.samples.contract import Appender
 
 log = logging.getLogger(__name__)
@@ -85,8 +86,8 @@ class Judge:
         """Judge what came until ``due`` (epoch seconds) and write the scores with that time.
 
         Raises:
-            QueryError, QueryTimeout: the samples cannot be read; the next run reads them.
-            EngineBusy, DiskFull: the scores were not stored.
+            QueryError, QueryTimeout, PeerAway: the samples cannot be read; the next run reads them.
+            EngineBusy, DiskFull, PeerAway: the scores were not stored.
         """
         with _SECONDS.time():
             batch = await self._run(round(due * 1000))
@@ -105,6 +106,8 @@ class Judge:
             until = min(since + _PIECE * self._step, until_ms)
             try:
                 samples = await self._read(since, until)
+            except PeerAway:
+                raise  # the next run reads it
             except PynomalyError as error:
                 log.warning("history is left out of what is usual: %s", error)
                 return
