@@ -28,6 +28,7 @@ from pynomaly.observability.health.checks import available_memory
 from pynomaly.observability.health.monitor import Degraded, HealthMonitor
 from pynomaly.observability.health.mount import mount
 from pynomaly.observability.health.result import Result, Status
+from pynomaly.observability.health.serve import serve
 from pynomaly.observability.metrics.collector import MetricsCollector
 from tests.observability.sdk_receiver import otlp_receiver
 
@@ -431,3 +432,20 @@ def test_a_path_that_an_application_answers_itself_stays_its_own() -> None:
     paths = [getattr(route, "path", "") for route in app.routes]
     assert paths.count("/metrics") == 1
     assert "/api/health/ready" in paths
+
+
+def test_a_process_without_a_server_is_given_one(
+    monitor: HealthMonitor, registry: CollectorRegistry
+) -> None:
+    monitor.add("database", fails)
+    served = serve(0, monitor, MetricsCollector(registry))
+    try:
+        url = f"http://127.0.0.1:{served.port}"
+        assert httpx.get(f"{url}/api/health/live").status_code == 200
+        assert httpx.get(f"{url}/api/health/ready").status_code == 503
+        assert "health_check_status" in httpx.get(f"{url}/metrics").text
+        assert httpx.get(f"{url}/elsewhere").status_code == 404
+        with pytest.raises(OSError, match="in use"):
+            serve(served.port, monitor)
+    finally:
+        served.close()

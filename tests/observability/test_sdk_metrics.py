@@ -305,3 +305,17 @@ def test_promtool_objects_to_nothing_but_the_kept_names(
     )
     objected = {line.split()[0] for line in checked.stderr.decode().splitlines()}
     assert objected == {"cert_expiry_days", "synthdata_active_users_total"}
+
+
+def test_a_connection_pool_is_read_when_it_is_scraped(metrics: MetricsCollector) -> None:
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(
+        "sqlite://", poolclass=sqlalchemy.pool.QueuePool, pool_size=3, max_overflow=0
+    )
+    metrics.database.watch_pool("main", engine.pool)
+    with engine.connect(), engine.connect():
+        assert value(metrics, "db_pool_connections", pool="main", state="in_use") == 2
+    assert value(metrics, "db_pool_connections", pool="main", state="in_use") == 0
+    assert value(metrics, "db_pool_connections", pool="main", state="idle") == 2
+    assert value(metrics, "db_pool_connections_max", pool="main") == 3

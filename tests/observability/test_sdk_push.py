@@ -364,3 +364,86 @@ def answers(url: str) -> bool:
             return bool(response.status == 200)
     except OSError:
         return False
+
+
+def test_a_thread_pushes_and_once_more_when_it_is_stopped(
+    receiver: Receiver, metrics: MetricsCollector
+) -> None:
+    rows = metrics.counter("rows_total", "Rows.")
+    pusher = Pusher(f"{receiver.url}/w", "j", metrics=metrics)
+    pusher.start(interval=0.01)
+    wait_for(lambda: receiver.requests, "nothing was pushed")
+    rows.inc(5)
+    pusher.stop()
+    found = {
+        dict(labels)["__name__"]: v for labels, v in decoded(receiver.requests[-1].body).items()
+    }
+    assert found["rows_total"][0] == 5
+
+
+def test_log_lines_wait_in_the_spool_while_the_receiver_is_away(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    import logging
+
+    from pynomaly.observability.logs.configure import EventFormatter, render_json
+    from pynomaly.observability.logs.delivery import logs_to_otlp
+
+    registry, at = CollectorRegistry(), Time()
+    receiver.status = 503
+    delivery = logs_to_otlp(receiver.url, spool=tmp_path, registry=registry, monotonic=at)
+    delivery.setFormatter(EventFormatter([], [], render_json))
+
+    def say(text: str) -> None:
+        delivery.handle(logging.makeLogRecord({"msg": text, "name": "shop"}))
+        assert delivery.background.drained(60)
+
+    say("while away")
+    assert len(Spool(tmp_path).waiting()) == 1
+    receiver.status = 200
+    receiver.requests.clear()
+    at.now += 3600
+    say("when back")
+    delivery.close()
+    bodies = [
+        record["body"]["stringValue"]
+        for request in receiver.requests
+        for resource in json.loads(request.body)["resourceLogs"]
+        for record in resource["scopeLogs"][0]["logRecords"]
+    ]
+    assert bodies == ["while away", "when back"]
+    assert [request.path for request in receiver.requests] == ["/v1/logs", "/v1/logs"]
+    sent = registry.get_sample_value("pynomaly_sdk_items_delivered_total", {"signal": "logs"})
+    assert sent == 2
+
+
+def test_a_forked_child_delivers_its_own_items_and_not_its_parents(tmp_path: Path) -> None:
+    import sys
+
+    code = f"""
+import os
+from pathlib import Path
+from pynomaly.observability.delivery.background import Background
+out = Path({str(tmp_path / "taken.txt")!r})
+
+def take(batch):
+    with out.open("a") as file:
+        file.writelines(f"{{os.getpid()}} {{item}}\\n" for item in batch)
+
+queue = Background(take, lambda why, n: None, linger=60)
+queue.offer("parent")
+if os.fork() == 0:
+    queue.offer("child")
+    queue.close()
+    os._exit(0)
+os.wait()
+queue.close()
+print(os.getpid())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    taken = [line.split() for line in (tmp_path / "taken.txt").read_text().splitlines()]
+    assert sorted(item for _, item in taken) == ["child", "parent"]
+    by = {item: pid for pid, item in taken}
+    assert by["parent"] == done.stdout.strip()
+    assert by["child"] != by["parent"]

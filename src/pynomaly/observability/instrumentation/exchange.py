@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextvars import Token
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from opentelemetry import context as otel_context
@@ -34,8 +33,7 @@ class _Series(NamedTuple):
     response_size: Histogram
 
 
-@dataclass(frozen=True)
-class Incoming:
+class Incoming(NamedTuple):
     """A request as it comes in.
 
     Header names are in lower case; the values of one that comes twice are joined by a comma, which
@@ -51,8 +49,7 @@ class Incoming:
     has_span: bool = False
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a request ended; sizes in bytes, ``ended`` on ``time.perf_counter``."""
 
     endpoint: str
@@ -112,23 +109,20 @@ class HttpObserver:
             return
         level = logging.ERROR if outcome.status >= 500 else logging.INFO
         incoming = exchange.incoming
-        _access.log(
-            level,
-            "%s %s %d",
-            incoming.method,
-            incoming.path,
-            outcome.status,
-            extra={
-                "category": "access",
-                "method": incoming.method,
-                "path": incoming.path,
-                "endpoint": outcome.endpoint,
-                "status": outcome.status,
-                "response_time": round(seconds * 1000, 3),
-                "client": incoming.client,
-                "response_bytes": outcome.response_size,
-            },
+        said = (incoming.method, incoming.path, outcome.status)
+        # Made here, since logging would first walk the stack for the caller, which is always us.
+        record = logging.LogRecord(_access.name, level, __file__, 0, "%s %s %d", said, None)
+        record.__dict__.update(
+            category="access",
+            method=incoming.method,
+            path=incoming.path,
+            endpoint=outcome.endpoint,
+            status=outcome.status,
+            response_time=round(seconds * 1000, 3),
+            client=incoming.client,
+            response_bytes=outcome.response_size,
         )
+        _access.handle(record)
 
     def _count(self, method: str, source: str, outcome: Outcome) -> Counter:
         if self._source_ip:

@@ -158,9 +158,13 @@ def _last(
     return [add_constants(**{k: v for k, v in constants.items() if v}), *redaction]
 
 
+# Made once: json.dumps would make an encoder for each line.
+_encode = json.JSONEncoder(default=repr, ensure_ascii=False, separators=(",", ":")).encode
+
+
 def render_json(logger: Any, method: str, event: Event) -> str:
     """The event as one line; what JSON does not know is shown by its ``repr``."""
-    return json.dumps(event, default=repr, ensure_ascii=False, separators=(",", ":"))
+    return _encode(event)
 
 
 def _take_over(handlers: Sequence[logging.Handler], level: int) -> None:

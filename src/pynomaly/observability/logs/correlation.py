@@ -7,9 +7,9 @@ variables before Python 3.14; ``carry_context_into_threads`` makes them.
 import contextlib
 import contextvars
 import functools
+import os
 import re
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -31,7 +31,7 @@ def correlation_id() -> str | None:
 
 def accepted(candidate: str | None) -> str:
     """A caller's id if it is one (1 to 128 letters, digits and ``._:/+=-``), else a new one."""
-    return candidate if candidate and _ACCEPTED.fullmatch(candidate) else uuid.uuid4().hex
+    return candidate if candidate and _ACCEPTED.fullmatch(candidate) else os.urandom(16).hex()
 
 
 def set_correlation_id(identifier: str) -> contextvars.Token[str | None]:

@@ -24,6 +24,7 @@ _SHAPES = re.compile(
 # One cheap look at a text decides whether the shapes above can be in it at all.
 _HINT = re.compile(r"://|=|:\s|eyJ|A[KS]IA|-----BEGIN|(?i:bearer|basic)")
 _DEEPEST = 8
+_OWN = frozenset(["@timestamp", "level", "logger", "service", "trace_id", "span_id"])
 
 
 class Redaction:
@@ -43,6 +44,8 @@ class Redaction:
     def __call__(self, logger: Any, method: str, event: Any) -> Any:
         """Mask in place of the event's values; the event is the one that structlog hands on."""
         for key, value in event.items():
+            if key in _OWN:
+                continue  # written by us
             if isinstance(value, str):
                 if self._is_secret(key):
                     event[key] = MASK

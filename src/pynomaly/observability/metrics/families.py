@@ -3,6 +3,8 @@
 Where a name of the guides breaks Prometheus's conventions it is kept, with the reason beside it.
 """
 
+from typing import Protocol
+
 from pynomaly.observability.metrics.family import (
     BYTES,
     JOB_SECONDS,
@@ -12,6 +14,19 @@ from pynomaly.observability.metrics.family import (
     gauge,
     histogram,
 )
+
+
+class SqlPool(Protocol):
+    """A connection pool of SQLAlchemy."""
+
+    def checkedout(self) -> int:
+        """Connections in use."""
+
+    def checkedin(self) -> int:
+        """Connections that wait for use."""
+
+    def size(self) -> int:
+        """Connections that it keeps."""
 
 
 class Http(Group):
@@ -144,6 +159,15 @@ class Database(Group):
     )
     queries = histogram("db_query_duration_seconds", "Time of a query.", "operation")
     errors = counter("db_query_errors_total", "Queries that failed.", "operation")
+
+    def watch_pool(self, name: str, pool: SqlPool) -> None:
+        """Read a pool of SQLAlchemy at each scrape: ``watch_pool("main", engine.pool)``.
+
+        Not with several worker processes, whose gauges cannot be read from a scrape.
+        """
+        self.pool.labels(name, "in_use").set_function(pool.checkedout)
+        self.pool.labels(name, "idle").set_function(pool.checkedin)
+        self.pool_limit.labels(name).set_function(pool.size)
 
 
 class Cache(Group):
