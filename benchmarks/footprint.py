@@ -77,7 +77,8 @@ def _start(folder: Path) -> Table:
 
 
 def _install_size() -> Table:
-    table = Table("Installed size of the locked libraries of the extra "server", MB", ["library", "MB"])
+    title = "Installed size of the locked libraries of the server, MB"
+    table = Table(title, ["library", "MB"])
     sizes: dict[str, float] = {}
     for line in (ROOT / "requirements.lock").read_text().splitlines():
         if match := re.match(r"^([a-z0-9._-]+)==", line, re.IGNORECASE):

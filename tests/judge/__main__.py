@@ -9,7 +9,12 @@ from pathlib import Path
 
 from tests.judge.exposition import judge_expfmt, judge_openmetrics
 from tests.judge.promql import judge_compliance, judge_promqltest
-from tests.judge.rules import judge_awesome_alerts, judge_kube_prometheus, judge_promtool
+from tests.judge.rules import (
+    judge_awesome_alerts,
+    judge_kube_prometheus,
+    judge_lint,
+    judge_promtool,
+)
 from tests.judge.score import Suite
 from tests.judge.templates import judge_alertmanager, judge_prometheus
 
@@ -23,6 +28,7 @@ SUITES: tuple[Suite, ...] = (
     judge_awesome_alerts,
     judge_kube_prometheus,
     judge_promtool,
+    judge_lint,
 )
 
 

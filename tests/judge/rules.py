@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pynomaly.promql.local import LocalQuerier
 from pynomaly.rules.config import RuleGroup, load_rules_or_resource
 from pynomaly.rules.evaluate import explore_link
 from pynomaly.rules.group import GroupRunner
+from pynomaly.rules.lint.linter import lint, read_file
 from pynomaly.storage.samples.memory import MemorySamples
 from tests.conftest import find_server
 from tests.judge import repositories
@@ -23,6 +25,7 @@ _KUBE = "manifests/nodeExporter-prometheusRule.yaml"
 _PROMTOOL = "cmd/promtool/testdata"
 _LATER_KEYS = re.compile(r"^\s*(start_timestamp|histogram):|\{\{schema", re.MULTILINE)
 """What Debian's promtool does not know yet, or we do not store."""
+_DEFENDED = {"template-label-dropped", "gauge-function-of-counter", "threshold-on-counter"}
 _REPAIRED_LATER = "no-test-group-interval.yml"
 """promtool 2 fails it for lack of an interval, promtool 3 takes the file's."""
 
@@ -96,3 +99,23 @@ def _verdicts_differ(promtool: str, file: Path) -> str:
     theirs = [promtool, "test", "rules", str(file)]
     said = [subprocess.run(c, capture_output=True, text=True).returncode for c in (theirs, ours)]
     return "" if bool(said[0]) == bool(said[1]) else f"promtool exits with {said[0]}, we {said[1]}"
+
+
+def judge_lint(folder: Path) -> Score | None:
+    """Counts what lint finds on the community's rules; a kind that is new is a difference.
+
+    Each kind listed has been looked at rule by rule and is defended in ``docs/reference/lint.md``.
+    """
+    found = []
+    for marker, where, ending in ((_AWESOME, _AWESOME, ".yml"), (_KUBE, "manifests", "ule.yaml")):
+        repository = repositories.find(folder, marker)
+        if repository is None:
+            return None
+        paths = [p for p in repository.list(where) if p.endswith(ending)]
+        found += [read_file(repository.read(p).decode(), p) for p in paths]
+    kinds = Counter(finding.check for finding in lint(found))
+    score = Score(f"lint of the community's rules ({dict(kinds)})")
+    for kind, count in kinds.items():
+        for _ in range(count):
+            score.note(kind, "" if kind in _DEFENDED else "a kind of finding not looked at yet")
+    return score

@@ -272,3 +272,34 @@ def rules_backtest(
             plot=plot,
             as_json=as_json,
         )
+
+
+@rules_app.command(
+    "lint", epilog="Example: pynomaly rules lint rules/*.yml --url http://localhost:9090"
+)
+def rules_lint(
+    files: RuleFiles,
+    url: Annotated[
+        str | None,
+        typer.Option(help="A server, ours or any Prometheus, whose series prove the findings."),
+    ] = None,
+    severity: Annotated[
+        str, typer.Option(help="The least that is shown: error, warning or note.")
+    ] = "note",
+    fail_on: Annotated[
+        str, typer.Option(help="The least that exits with 1: error, warning or note.")
+    ] = "error",
+    form: Annotated[
+        str, typer.Option("--format", help="text, json, sarif or github.", metavar="FORMAT")
+    ] = "text",
+) -> None:
+    """Find what is wrong with rules although they are valid, with the corrected expression.
+
+    `# pynomaly:ignore CHECK -- why`, on or above a rule, disables one check on it.
+    """
+    from pynomaly.cli.rules_lint import lint_files
+
+    with errors_in_a_line():
+        sound = lint_files(files, url=url, least=severity, fail_on=fail_on, form=form)
+    if not sound:
+        raise typer.Exit(1)

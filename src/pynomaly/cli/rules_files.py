@@ -40,7 +40,7 @@ def check(patterns: Sequence[str], *, as_json: bool) -> bool:
     Raises:
         BadInput: a file does not exist.
     """
-    reports = [_checked(path) for path in _paths(patterns)]
+    reports = [_checked(path) for path in rule_file_paths(patterns)]
     if as_json:
         _print_json(reports)
     else:
@@ -52,7 +52,7 @@ def check(patterns: Sequence[str], *, as_json: bool) -> bool:
 def _checked(path: Path) -> FileReport:
     report = FileReport(str(path))
     try:
-        groups = load_rules_or_resource(_read(path), str(path))
+        groups = load_rules_or_resource(read_file(path), str(path))
     except ConfigError as error:
         report.errors = error.message.splitlines()
         return report
@@ -85,7 +85,7 @@ def test(patterns: Sequence[str], run: str | None, *, as_json: bool) -> bool:
     except re.error as error:
         raise BadInput(f"--run {run}: not a regular expression: {error}") from error
     with ThreadPoolExecutor(1, thread_name_prefix="rules-test") as executor:
-        reports = [asyncio.run(_tested(p, chosen, executor)) for p in _paths(patterns)]
+        reports = [asyncio.run(_tested(p, chosen, executor)) for p in rule_file_paths(patterns)]
     if as_json:
         _print_json(reports)
     else:
@@ -97,12 +97,12 @@ def test(patterns: Sequence[str], run: str | None, *, as_json: bool) -> bool:
 async def _tested(path: Path, chosen: re.Pattern[str], executor: ThreadPoolExecutor) -> FileReport:
     report = FileReport(str(path))
     try:
-        file = load_tests(_read(path), str(path))
+        file = load_tests(read_file(path), str(path))
         paths, unmatched = rule_paths(file, path.parent)
         report.warnings = [f"no file matches {pattern}" for pattern in unmatched]
         groups: list[RuleGroup] = []
         for rules in paths:
-            groups += load_rules(_read(rules), str(rules))
+            groups += load_rules(read_file(rules), str(rules))
     except ConfigError as error:
         report.errors = error.message.splitlines()
         return report
@@ -131,7 +131,12 @@ def _print_json(reports: Sequence[FileReport]) -> None:
     out.print_json(orjson.dumps(shown).decode())
 
 
-def _paths(patterns: Sequence[str]) -> list[Path]:
+def rule_file_paths(patterns: Sequence[str]) -> list[Path]:
+    """The files that the patterns name, each once.
+
+    Raises:
+        BadInput: a pattern names none.
+    """
     found: dict[Path, None] = {}
     for pattern in patterns:
         paths = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - also absolute ones
@@ -141,7 +146,12 @@ def _paths(patterns: Sequence[str]) -> list[Path]:
     return list(found)
 
 
-def _read(path: Path) -> str:
+def read_file(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        BadInput: it cannot be read.
+    """
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

@@ -29,6 +29,7 @@ from pynomaly.api import app as api_app
 from pynomaly.api import control, health, ingest, prometheus
 from pynomaly.api import rules as rules_api
 from pynomaly.api import rules_backtest as rules_backtest_api
+from pynomaly.api import rules_lint as rules_lint_api
 from pynomaly.api import storage as storage_api
 from pynomaly.detection.service import Judge
 from pynomaly.ingest.host import HostCollector
@@ -42,6 +43,7 @@ from pynomaly.observability import REGISTRY
 from pynomaly.rules.backtest.service import Backtests
 from pynomaly.rules.config import RuleGroup
 from pynomaly.rules.evaluate import explore_link
+from pynomaly.rules.lint.service import RulesLint
 from pynomaly.rules.manager import RuleManager
 from pynomaly.rules.template import Outside
 from pynomaly.server.backends import Backend, Site, open_backend
@@ -49,7 +51,7 @@ from pynomaly.server.files import NamedFiles, load_named_files
 from pynomaly.server.health import HealthBoard, of_attempts, of_job, of_scraping, of_trouble
 from pynomaly.server.listener import Listener, bind
 from pynomaly.server.sections import Configuration
-from pynomaly.server.views import ProductStats, TargetView, health_view
+from pynomaly.server.views import LintNotes, ProductStats, TargetView, health_view
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.records import Records
 from pynomaly.storage.scheduler import Scheduler
@@ -76,6 +78,7 @@ _API_VERSION = "3.0.0"  # clients read it to know which of Prometheus's APIs is 
 _NOTIFICATION_SECONDS = 5.0
 _AUDIT_FLUSH_SECONDS = 10.0
 _RECORDS_CHECK_SECONDS = 10.0
+_LINT_SECONDS = 600.0
 _DAY = 86_400.0
 
 
@@ -119,6 +122,7 @@ class Service:
         await self._observe_itself()
         self._rules = await self._evaluate_rules(files)
         self._backtests = self._look_back()
+        self._lint = self._look_at_rules()
         await self._notify(records)
         self._judge()
         self._scraping = await self._scrape(files)
@@ -243,6 +247,14 @@ class Service:
             outside=Outside(configuration.rules.external_labels, self.external_url),
         )
 
+    def _look_at_rules(self) -> RulesLint:
+        def groups() -> list[RuleGroup]:
+            return [runner.group for runner in self._rules.groups()]
+
+        lint = RulesLint(groups, self._backend.querier, self._backend.reader, self._clock)
+        self._scheduler.every("rules lint", _LINT_SECONDS, lint.look)
+        return lint
+
     def _groups(self, files: NamedFiles) -> list[RuleGroup]:
         return [*self._backend.rule_groups, *files.rule_groups]
 
@@ -348,6 +360,7 @@ class Service:
                 prometheus.probes(self.health.ready),
                 rules_api.router(self._rules),
                 rules_backtest_api.router(self._backtests, self._clock),
+                rules_lint_api.router(self._lint),
                 alerts_api.router(self._rules),
                 ingest.router(push),
                 health.router(self.health),
@@ -367,6 +380,7 @@ class Service:
                 alerts=self._rules,
                 rules=self._rules,
                 backtests=self._backtests,
+                notes=LintNotes(self._lint),
                 targets=TargetView(self._scraping),
                 stats=self._stats(),
                 version=__version__,

@@ -13,8 +13,12 @@ from pynomaly.ingest.scrape.manager import ScrapeManager
 from pynomaly.model.clock import Clock, now_ms
 from pynomaly.model.errors import PynomalyError
 from pynomaly.promql.contract import Matrix, Querier
+from pynomaly.rules.evaluate import RuleState
+from pynomaly.rules.group import GroupRunner
+from pynomaly.rules.lint.service import RulesLint
 from pynomaly.server.health import HealthBoard
 from pynomaly.web.deps import Component, Health, Stats, Status, TargetHealth, TargetStatus
+from pynomaly.web.notes import RuleNote
 
 _STATUS = {
     ComponentStatus.ACTIVE: Status.OK,
@@ -134,3 +138,19 @@ class ProductStats:
             return []
         rows = zip(matrix.labels, matrix.values[:, 0], strict=True)
         return [(labels.name, int(value)) for labels, value in rows]
+
+
+class LintNotes:
+    """What lint has found on each rule, as the pages show it."""
+
+    def __init__(self, lint: RulesLint) -> None:
+        self._lint = lint
+
+    def __call__(self, runner: GroupRunner, state: RuleState) -> Sequence[RuleNote]:
+        """The findings on a rule, as of the last look."""
+        place = (runner.group.file, runner.group.name, state.rule.name)
+        return [
+            RuleNote(f.check, f.severity.value, f.message, f.suggestion, f.proof)
+            for f in self._lint.found
+            if (f.file, f.group, f.rule) == place
+        ]
