@@ -251,7 +251,7 @@ class Service:
         def groups() -> list[RuleGroup]:
             return [runner.group for runner in self._rules.groups()]
 
-        lint = RulesLint(groups, self._backend.querier, self._backend.reader, self._clock)
+        lint = RulesLint(groups, self._backend.judging, self._backend.reader, self._clock)
         self._scheduler.every("rules lint", _LINT_SECONDS, lint.look)
         return lint
 
