@@ -369,3 +369,14 @@ def test_a_body_without_a_length_is_measured(metrics: MetricsCollector) -> None:
 def test_what_is_no_application_is_refused() -> None:
     with pytest.raises(TypeError, match="FastAPI, Starlette, Flask, Celery"):
         instrument(object())
+
+
+def test_a_caller_that_has_gone_is_counted_as_499(metrics: MetricsCollector) -> None:
+    async def goes(scope: Any, receive: Any, send: Any) -> None:
+        raise asyncio.CancelledError
+
+    app = instrument(goes, metrics=metrics, clients=False)
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(app(scope, None, None))
+    assert counted(metrics) == {("GET", "unmatched", "499"): 1}

@@ -230,6 +230,29 @@ def test_what_json_does_not_know_is_shown_and_not_raised(stream: io.StringIO) ->
     assert lines(stream)[0]["path"].endswith("Path('/etc')")
 
 
+def test_what_json_cannot_say_at_all_is_said_all_the_same(stream: io.StringIO) -> None:
+    configure_logging(redact=None, stream=stream)
+    itself: dict[str, Any] = {}
+    itself["self"] = itself
+    structlog.get_logger().info("odd", itself=itself, keys={(1, 2): 3}, text="\ud800 ä")
+    (line,) = lines(stream)
+    assert line["event"] == "odd"
+    assert "(1, 2)" in line["keys"]
+    assert line["text"] == "\ud800 ä"
+    configure_logging(stream=stream)
+    structlog.get_logger().info("odd again", itself=itself)
+    assert len(lines(stream)) == 2
+
+
+@pytest.mark.parametrize(
+    "part", ["eyJ-", "a.", "a-", "a:", "://a:", "bearer ", "password ", "token:", "-----BEGIN A"]
+)
+def test_redaction_takes_no_longer_for_texts_that_were_made_to_hold_it_up(part: str) -> None:
+    # Squared, two million characters would take hours.
+    text = part * (2_000_000 // len(part))
+    assert Redaction()(None, "info", {"event": text})["event"]
+
+
 def test_people_get_words_and_not_json(stream: io.StringIO) -> None:
     configure_logging(render="console", stream=stream)
     structlog.get_logger().info("order placed", amount=3)

@@ -1,5 +1,6 @@
 """ASGI: FastAPI, Starlette, and applications without a framework."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
@@ -45,7 +46,7 @@ class ObservingMiddleware:
             exchange.finish(
                 Outcome(
                     self._endpoint_of(scope),
-                    seen.status if error is None or seen.status else 500,
+                    seen.status or _status_of(error),
                     _length(incoming.headers) or seen.received,
                     seen.sent,
                     seen.ended or time.perf_counter(),
@@ -83,6 +84,11 @@ class _Seen:
             return message
 
         return counted
+
+
+def _status_of(error: BaseException | None) -> int:
+    """The status of a request without an answer: 499 if its caller has gone (as nginx says it)."""
+    return 499 if isinstance(error, asyncio.CancelledError) else 500
 
 
 def _incoming(scope: Scope) -> Incoming:

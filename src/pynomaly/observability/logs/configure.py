@@ -158,13 +158,21 @@ def _last(
     return [add_constants(**{k: v for k, v in constants.items() if v}), *redaction]
 
 
-# Made once: json.dumps would make an encoder for each line.
-_encode = json.JSONEncoder(default=repr, ensure_ascii=False, separators=(",", ":")).encode
+# Made once: json.dumps would make an encoder for each line. In ASCII, which every stream can take.
+_encode = json.JSONEncoder(default=repr, separators=(",", ":")).encode
 
 
 def render_json(logger: Any, method: str, event: Event) -> str:
     """The event as one line; what JSON does not know is shown by its ``repr``."""
-    return _encode(event)
+    try:
+        return _encode(event)
+    except (TypeError, ValueError, RecursionError):
+        # A key that is no text, or a value that holds itself.
+        return _encode({str(key): _plain(value) for key, value in event.items()})
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | None) else repr(value)
 
 
 def _take_over(handlers: Sequence[logging.Handler], level: int) -> None:

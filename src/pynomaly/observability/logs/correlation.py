@@ -75,7 +75,12 @@ def _started_with_context(start: Callable[[threading.Thread], None]) -> Any:
     def start_with_context(thread: threading.Thread) -> None:
         context = contextvars.copy_context()
         run = thread.run
-        thread.run = lambda: context.run(run)  # type: ignore[method-assign] # for this one
+
+        def run_in_context() -> None:
+            thread.__dict__.pop("run", None)  # or thread and function would hold each other
+            context.run(run)
+
+        thread.run = run_in_context  # type: ignore[method-assign] # of this one thread
         start(thread)
 
     return start_with_context

@@ -10,13 +10,14 @@ _KEYS = (
     r"pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|"
     r"authori[sz]ation|cookie|credentials?|session[_-]?id|dsn|jwt"
 )
+# The looks behind keep it linear: a run of characters is tried from its beginning only.
 _SHAPES = re.compile(
     # A credential has a digit, a capital or "=" in it; "basic authentication" has none.
     r"(?P<scheme>\b(?i:bearer|basic)\s+)(?=\S*[A-Z0-9=])[A-Za-z0-9._~+/=-]{8,}"
-    r"|(?P<url>\b[a-z][a-z0-9+.-]*://)[^\s/:@]*:[^\s/@]+(?=@)"
+    r"|(?P<url>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://)[^\s/:@]*:[^\s/@]+(?=@)"
     r"|(?P<pair>\b(?i:password|passwd|pwd|secret|token|api[_-]?key)[\"']?\s*[=:]\s*[\"']?)"
     r"[^\s\"'&,;]+"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
+    r"|(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
     re.DOTALL,
