@@ -217,6 +217,30 @@ def test_a_spool_keeps_the_newest_within_its_bound(tmp_path: Path) -> None:
     assert spool.add(bytes(2000), items=9) == 9
 
 
+def test_a_payload_is_sent_by_one_process_and_comes_back_if_that_has_ended(tmp_path: Path) -> None:
+    import sys
+
+    spool, other = Spool(tmp_path), Spool(tmp_path)
+    spool.add(b"first")
+    spool.add(b"second")
+    first, second = spool.waiting()
+    assert spool.take(first) == b"first"
+    assert other.take(first) is None
+    assert [entry.path for entry in other.waiting()] == [second.path]
+    spool.give_back(first)
+    assert [entry.path for entry in other.waiting()] == [first.path, second.path]
+
+    code = f"""
+from pynomaly.observability.delivery.spool import Spool
+spool = Spool({str(tmp_path)!r})
+spool.take(spool.waiting()[0])
+print(len(spool.waiting()))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert ended.stdout.strip() == b"1", ended.stderr
+    assert [entry.path for entry in spool.waiting()] == [first.path, second.path]
+
+
 def test_a_spool_that_cannot_be_written_is_counted(
     metrics: MetricsCollector, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -338,6 +338,23 @@ def test_spans_wait_in_the_spool_for_a_receiver_that_is_away(
 
 
 @pytest.mark.parametrize(
+    ("protocol", "kind"),
+    [
+        ("http/json", "application/json"),
+        ("http/protobuf", "application/x-protobuf"),
+        ("grpc", "application/x-protobuf"),
+    ],
+)
+def test_the_protocol_that_is_asked_for_is_spoken_or_the_other_one_named(
+    receiver: Receiver, tmp_path: Path, protocol: str, kind: str
+) -> None:
+    variables = {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+    said = run(SPANS.format(settings={"otlp_endpoint": receiver.url}), tmp_path, **variables)
+    assert receiver.requests[0].headers["content-type"] == kind
+    assert ("spans go by HTTP all the same" in said) == (protocol == "grpc")
+
+
+@pytest.mark.parametrize(
     "variables", [{"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}]
 )
 def test_opentelemetrys_variables_turn_it_off(

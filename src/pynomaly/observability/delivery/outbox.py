@@ -1,10 +1,12 @@
 """Delivers payloads in order: tries again, and keeps on disk what cannot go now."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from weakref import WeakSet
 
 from prometheus_client import CollectorRegistry
 
@@ -78,7 +80,8 @@ class Outbox:
         self._send, self._metrics, self._spool = send, metrics, spool
         self._tries, self._backoff = tries, backoff or Backoff()
         self._sleep, self._monotonic = sleep, monotonic
-        self._lock = threading.Lock()
+        self._renew_lock()
+        _outboxes.add(self)
         self._failures = 0
         self._not_before = float("-inf")
 
@@ -95,6 +98,9 @@ class Outbox:
         with self._lock:
             return self._drain()
 
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
+
     def _away(self) -> bool:
         return self._spool is not None and self._monotonic() < self._not_before
 
@@ -102,12 +108,12 @@ class Outbox:
         if self._spool is None:
             return True
         for entry in self._spool.waiting():
-            try:
-                payload = entry.path.read_bytes()
-            except FileNotFoundError:
-                continue  # another process has sent it
+            payload = self._spool.take(entry)
+            if payload is None:
+                continue  # another process sends it
             answer = self._once(payload)
             if answer.retryable:
+                self._spool.give_back(entry)
                 return False
             self._spool.remove(entry)
             self._settle(answer, entry.items)
@@ -155,3 +161,15 @@ class Outbox:
             _log.error("Cannot keep what is not delivered on disk: %s", error)
             self._metrics.drop("spool_failed", items)
         self._metrics.spooled.set(self._spool.size)
+
+
+_outboxes: "WeakSet[Outbox]" = WeakSet()
+
+
+def _renew_locks() -> None:
+    """A thread of the parent may hold a lock while it forks; in the child nobody would free it."""
+    for outbox in _outboxes:
+        outbox._renew_lock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)

@@ -76,6 +76,8 @@ class ExemplarSlots:
 
 
 _slots: dict[Path, ExemplarSlots] = {}
+# A forked child begins anew, also with a lock that no thread of its parent holds.
+os.register_at_fork(after_in_child=_slots.clear)
 
 
 def record(key: Key, exemplar: dict[str, str], value: float) -> None:

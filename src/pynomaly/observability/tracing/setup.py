@@ -104,16 +104,33 @@ def _otlp_exporter(config: TracingConfig) -> SpanExporter:
     endpoint = config.endpoint()
     url, _ = endpoint_of("traces", endpoint, config.headers)
     checked_url(url, "otlp_endpoint")
-    try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    except ImportError:
-        OTLPSpanExporter = None  # type: ignore[assignment, misc] # noqa: N806 - the base install
-    if OTLPSpanExporter is None or config.spool is not None:
+    exporter = None if config.spool is not None or _protocol() == "http/json" else _protobuf()
+    if exporter is None:
         return OtlpJsonSpanExporter(
             endpoint, config.headers, spool=config.spool, timeout=config.timeout
         )
-    return OTLPSpanExporter(
+    made: SpanExporter = exporter(
         endpoint=url if endpoint else None,
         headers=dict(config.headers) or None,
         timeout=config.timeout,
     )
+    return made
+
+
+def _protocol() -> str:
+    """What ``OTEL_EXPORTER_OTLP_PROTOCOL`` asks for; gRPC is not spoken here, and that is said."""
+    name = "OTEL_EXPORTER_OTLP_PROTOCOL"
+    asked = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or os.environ.get(name, "")
+    if asked == "grpc":
+        _log.warning(
+            "%s=grpc: spans go by HTTP all the same, which OTLP receivers take on port 4318.", name
+        )
+    return asked
+
+
+def _protobuf() -> Any:
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    except ImportError:
+        return None
+    return OTLPSpanExporter
