@@ -17,6 +17,7 @@ from tests.judge.rules import (
 )
 from tests.judge.score import Suite
 from tests.judge.templates import judge_alertmanager, judge_prometheus
+from tests.judge.trace_context import judge_trace_context
 
 SUITES: tuple[Suite, ...] = (
     judge_openmetrics,
@@ -29,6 +30,7 @@ SUITES: tuple[Suite, ...] = (
     judge_kube_prometheus,
     judge_promtool,
     judge_lint,
+    judge_trace_context,
 )
 
 
