@@ -96,6 +96,9 @@ class Backtests:
                     result = await self._run(request, progress)
             outcome = "ok"
             return result
+        except asyncio.CancelledError:
+            outcome = "canceled"
+            raise
         except TimeoutError as error:
             raise BacktestTimeout(
                 f"the backtest took longer than {self._settings.timeout:g} s.",
