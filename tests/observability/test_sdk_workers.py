@@ -174,3 +174,64 @@ def test_a_worker_that_has_ended_leaves_no_live_gauge_and_no_exemplars(
         wait_for(lambda: not gauge.exists() and not slots.exists(), "the files stayed")
         wait_for(lambda: fetched(f"{url}/orders/2"), "no worker answers")
         assert b"/orders/<order>" in fetched(f"{url}/metrics")
+
+
+CELERY = """
+import os, sys
+from celery import Celery
+from celery.signals import worker_init
+from pynomaly.observability import configure_logging, instrument, serve, setup_tracing
+
+configure_logging(service="shop-worker")
+setup_tracing({"service_name": "shop-worker", "exporter": "none"})
+broker = f"redis://127.0.0.1:{os.environ['REDIS_PORT']}/0"
+app = instrument(Celery("shop", broker=broker, backend=broker), clients=False)
+
+@worker_init.connect
+def serve_metrics(**_):
+    serve(int(os.environ["METRICS_PORT"]))
+
+@app.task(name="shop.ship")
+def ship(order):
+    import time, logging
+    logging.getLogger("shop").info("shipping %s", order)
+    return os.getpid()
+"""
+
+SEND = """
+from shop import ship
+sent = [ship.delay(n) for n in range(40)]
+print(len({one.get(timeout=60) for one in sent}))
+"""
+
+
+@pytest.mark.needs("redis")
+def test_a_celery_worker_of_several_processes_answers_for_all_of_them(
+    program: Any, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    (tmp_path / "shop.py").write_text(CELERY)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    broker, port = free_port(), free_port()
+    environment = {**os.environ, "REDIS_PORT": str(broker), "METRICS_PORT": str(port)}
+    redis = [program("redis"), "--port", str(broker), "--save", "", "--dir", str(tmp_path)]
+    worker = [sys.executable, "-m", "celery", "-A", "shop", "worker", "--concurrency=2"]
+    worker += [f"--logfile={tmp_path}/worker.log"]
+    with (
+        running(redis),
+        running(worker, cwd=tmp_path, env={**environment, "PROMETHEUS_MULTIPROC_DIR": str(shared)}),
+    ):
+        metrics = f"http://127.0.0.1:{port}/metrics"
+        wait_for(lambda: fetched(metrics) is not None, "the worker does not serve its metrics")
+        sent = subprocess.run(
+            [sys.executable, "-c", SEND],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+        assert sent.returncode == 0, sent.stderr
+        count = 'background_jobs_total{job="shop.ship",status="success"} 40.0'
+        wait_for(lambda: count in fetched(metrics).decode(), "not every task was counted")
+        assert 'background_jobs_in_progress{job="shop.ship"} 0.0' in fetched(metrics).decode()
