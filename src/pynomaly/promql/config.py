@@ -20,3 +20,9 @@ class QuerySettings(Section):
     """Answer what Prometheus calls experimental, such as ``limitk``, ``info`` and ``fill``."""
     chunk_samples: int = Field(default=2_000_000, gt=0)
     """About how many stored samples are read at a time."""
+    cache_points: int = Field(default=4_000_000, ge=0)
+    """How many points of range queries are remembered, 9 bytes each; 0 remembers none."""
+    max_queries: int = Field(default=200, ge=1)
+    """How many queries run and wait at once; a further one is refused at once."""
+    log_slower_than: float = Field(default=10.0, ge=0)
+    """Queries that take longer (seconds) are a line in the server's log."""

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from pynomaly.promql.metrics import QUERIES_IN_FLIGHT, QUERY_DURATION, QUERY_SAM
 from pynomaly.promql.nodes import Node, ValueType
 from pynomaly.promql.ordering import in_order
 from pynomaly.promql.parser import parse
+from pynomaly.promql.query_log import QueryLog
 from pynomaly.promql.state import Grid, QueryState
 from pynomaly.storage.samples.contract import SampleReader
 
@@ -43,11 +45,13 @@ class LocalQuerier:
         settings: QuerySettings | None = None,
         *,
         cancel_read: Callable[[str], None] | None = None,
+        query_log: QueryLog | None = None,
     ) -> None:
         self._reader = reader
         self._executor = executor
         self._settings = settings or QuerySettings()
         self._cancel_read = cancel_read
+        self._query_log = query_log
 
     async def instant(self, expr: str, at_ms: int, *, timeout: float = 120.0) -> QueryResult:
         """Evaluate at one time; see ``Querier``."""
@@ -74,6 +78,12 @@ class LocalQuerier:
             query_id=f"promql-{uuid.uuid4().hex}",
             deadline=time.monotonic() + timeout,
         )
+        with self._query_log.following(kind, expr, state) if self._query_log else nullcontext():
+            return await self._answered(kind, expr, state, timeout)
+
+    async def _answered(
+        self, kind: str, expr: str, state: QueryState, timeout: float
+    ) -> QueryResult:
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._executor, answer, kind, expr, state)
         with QUERIES_IN_FLIGHT.track_inprogress(), QUERY_DURATION.labels(kind).time():

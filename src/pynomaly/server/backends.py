@@ -16,6 +16,8 @@ from pynomaly.model.errors import PynomalyError
 from pynomaly.model.samples import Appended, SampleBatch
 from pynomaly.promql.contract import Querier
 from pynomaly.promql.local import LocalQuerier
+from pynomaly.promql.query_log import QueryLog
+from pynomaly.promql.range_cache import RangeCache
 from pynomaly.promql.remote import PeerApi, RemoteQuerier
 from pynomaly.promql.remote_reader import RemoteReader
 from pynomaly.rules.config import RuleGroup
@@ -86,6 +88,7 @@ class Backend:
     verify: Callable[[], Awaitable[dict[str, Any]]]
     place: str
     elsewhere: Elsewhere | None = None
+    queries: QueryLog | None = None
     rule_groups: Sequence[RuleGroup] = field(default=())
 
 
@@ -128,9 +131,13 @@ async def _open_store(site: Site) -> Backend:
     site.scheduler.every("retention", _RETENTION_SECONDS, enforce_retention)
     executor = site.threads(_QUERY_THREADS, "query")
     settings = site.configuration.query
-    querier = LocalQuerier(store, executor, settings, cancel_read=engine.cancel)
+    queries = QueryLog(site.clock, slow_seconds=settings.log_slower_than, most=settings.max_queries)
+    querier = LocalQuerier(store, executor, settings, cancel_read=engine.cancel, query_log=queries)
+    cache = RangeCache(querier, settings.cache_points)
+    store.watch(cache.changed)
     return Backend(
-        querier=querier,
+        querier=cache,
+        queries=queries,
         judging=querier,
         appender=store,
         reader=store,

@@ -27,6 +27,7 @@ from pynomaly.alerting.stages import Deliver, Remember, Truncate
 from pynomaly.api import alerts as alerts_api
 from pynomaly.api import app as api_app
 from pynomaly.api import control, health, ingest, prometheus
+from pynomaly.api import queries as queries_api
 from pynomaly.api import rules as rules_api
 from pynomaly.api import rules_backtest as rules_backtest_api
 from pynomaly.api import rules_lint as rules_lint_api
@@ -353,6 +354,7 @@ class Service:
             executor=self._backend.executor,
             ready=self.health.ready,
         )
+        seen = self._backend.queries
         push = PushDeps(self._backend.appender, self._clock, self._configuration.ingest)
         return api_app.create_app(
             [
@@ -366,6 +368,7 @@ class Service:
                 health.router(self.health),
                 control.router(self.reload),
                 storage_api.router(self._backend.verify),
+                *([queries_api.router(seen)] if seen else []),
             ]
         )
 

@@ -32,6 +32,8 @@ from pynomaly.storage.samples.writer import CommitWriter
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+_FROM_THE_BEGINNING, _NEVER = -(2**62), 2**62
+
 OnCommit = Callable[[int, int], None]
 
 
@@ -59,6 +61,14 @@ class SampleStore:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="samples")
         self.index = SeriesIndex(self.settings.label_cache)
         self._commit: GroupCommit | None = None
+        self._watchers: list[Callable[[int], None]] = []
+
+    def watch(self, changed: Callable[[int], None]) -> None:
+        """Call ``changed(oldest_ms)`` on the event loop whenever samples from then on may differ.
+
+        That is before a commit is acknowledged, also if it failed, and after samples were removed.
+        """
+        self._watchers.append(changed)
 
     async def start(self) -> None:
         """Bring the tables to this version and load the series.
@@ -134,7 +144,10 @@ class SampleStore:
 
         Commits wait while it runs (it drops whole partitions, which takes milliseconds).
         """
-        return await self._in_thread(self._retention.enforce)
+        try:
+            return await self._in_thread(self._retention.enforce)
+        finally:
+            self._changed(_FROM_THE_BEGINNING)
 
     def stats(self) -> StoreStats:
         """Figures of the store. Asks the engine: call it from worker threads."""
@@ -155,11 +168,19 @@ class SampleStore:
             oldest_day_ms=days[0] * DAY_MS if days else 0,
         )
 
+    def _changed(self, oldest_ms: int) -> None:
+        for changed in self._watchers:
+            changed(oldest_ms)
+
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _write(self, batches: Sequence[SampleBatch]) -> Sequence[Outcome]:
-        outcomes = await self._in_thread(partial(self._writer.write, batches))
+        try:
+            outcomes = await self._in_thread(partial(self._writer.write, batches))
+        finally:
+            oldest = (int(batch.ts.min()) for batch in batches if len(batch.ts))
+            self._changed(min(oldest, default=_NEVER))
         stored = sum(o.stored for o in outcomes if isinstance(o, Appended))
         if stored and self._on_commit is not None:
             self._on_commit(stored, self._writer.newest_ms)
