@@ -224,19 +224,37 @@ def test_sql_asks_an_engine_or_a_connection(tmp_path: Path) -> None:
         checks.sql(lambda: sqlite3.connect(tmp_path / "shop.db"), "SELECT * FROM orders")()
 
 
+@pytest.mark.needs("postgres")
+async def test_sql_asks_an_asynchronous_engine_in_its_own_loop(
+    monitor: HealthMonitor, postgres_url: str
+) -> None:
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    engine = create_async_engine(
+        sqlalchemy.make_url(postgres_url).set(drivername="postgresql+psycopg")
+    )
+    monitor.add("database", checks.sql(engine))
+    monitor.add("missing", checks.sql(engine, "SELECT * FROM nowhere"), critical=False)
+    report = await monitor.ready_async()
+    await engine.dispose()
+    assert report.checks["database"].status == "ok"
+    assert "nowhere" in report.checks["missing"].detail
+
+
 @pytest.mark.needs("redis")
 def test_redis_pings_a_real_server(program, free_port, tmp_path: Path) -> None:
     import time
 
     import redis
+    import redis.asyncio
 
     port = free_port()
     server = subprocess.Popen(
         [program("redis"), "--port", str(port), "--save", "", "--dir", str(tmp_path)],
         stdout=subprocess.DEVNULL,
     )
-    client = redis.Redis(port=port)
-    check = checks.redis(client)
+    check = checks.redis(redis.Redis(port=port))
+    awaited = checks.redis(redis.asyncio.Redis(port=port))
     try:
         deadline = time.monotonic() + 60
         while True:
@@ -246,6 +264,7 @@ def test_redis_pings_a_real_server(program, free_port, tmp_path: Path) -> None:
             except redis.ConnectionError:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
+        assert asyncio.run(awaited()) == ""
     finally:
         server.terminate()
         server.wait(30)

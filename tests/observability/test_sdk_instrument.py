@@ -380,3 +380,16 @@ def test_a_caller_that_has_gone_is_counted_as_499(metrics: MetricsCollector) -> 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(app(scope, None, None))
     assert counted(metrics) == {("GET", "unmatched", "499"): 1}
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_uvicorns_own_access_log_gives_way_only_to_one_that_is_shown(
+    configured: bool, metrics: MetricsCollector, request: pytest.FixtureRequest
+) -> None:
+    theirs = logging.getLogger("uvicorn.access")
+    theirs.disabled = False
+    if configured:
+        request.getfixturevalue("lines")
+    instrument(starlette_app(), metrics=metrics, clients=False)
+    assert theirs.disabled is configured
+    theirs.disabled = False

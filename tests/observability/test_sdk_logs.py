@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -110,11 +111,14 @@ def test_configuring_again_replaces_and_does_not_double(stream: io.StringIO) -> 
 def test_a_servers_own_console_handler_gives_way(stream: io.StringIO) -> None:
     server = logging.getLogger("own_server")
     server.propagate = False
-    server.addHandler(logging.StreamHandler(io.StringIO()))
+    server.addHandler(logging.StreamHandler(sys.stderr))
+    elsewhere = io.StringIO()
+    server.addHandler(logging.StreamHandler(elsewhere))
     configure_logging(stream=stream)
     server.warning("started", extra={"color_message": "coloured"})
     assert [line["event"] for line in lines(stream)] == ["started"]
     assert "color_message" not in lines(stream)[0]
+    assert elsewhere.getvalue() == "started\n"  # what does not go to the terminal stays
 
 
 def test_a_line_within_a_span_has_its_ids(stream: io.StringIO) -> None:

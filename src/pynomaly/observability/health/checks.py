@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from pynomaly.observability.delivery.http import checked_url
 from pynomaly.observability.health.certificate import expiry_of_file, expiry_of_server
 from pynomaly.observability.health.result import Degraded
+from pynomaly.observability.health.runner import Check
 from pynomaly.observability.metrics.collector import MetricsCollector
 
 Ready = Callable[[], str]
@@ -38,18 +39,24 @@ def http(url: str, *, timeout: float = 3.0) -> Ready:
     return check
 
 
-def sql(source: Any, query: str = "SELECT 1") -> Ready:
+def sql(source: Any, query: str = "SELECT 1") -> Check:
     """A database answers a query.
 
-    ``source`` is a SQLAlchemy engine, or a function that makes a DB-API connection, such as
-    ``lambda: sqlite3.connect("shop.db")``; the connection is closed again.
+    ``source`` is an engine of SQLAlchemy, also an asynchronous one, or a function that makes a
+    DB-API connection, such as ``lambda: sqlite3.connect("shop.db")``, which is closed again.
     """
 
-    def check() -> str:
-        if hasattr(source, "connect"):
-            with source.connect() as connection:
-                connection.exec_driver_sql(query).fetchone()
-            return ""
+    async def by_async_engine() -> str:
+        async with source.connect() as connection:
+            await connection.exec_driver_sql(query)
+        return ""
+
+    def by_engine() -> str:
+        with source.connect() as connection:
+            connection.exec_driver_sql(query).fetchone()
+        return ""
+
+    def by_connection() -> str:
         connection = source()
         try:
             cursor = connection.cursor()
@@ -59,18 +66,29 @@ def sql(source: Any, query: str = "SELECT 1") -> Ready:
             connection.close()
         return ""
 
-    return check
+    if hasattr(source, "sync_engine"):
+        return by_async_engine
+    return by_engine if hasattr(source, "connect") else by_connection
 
 
-def redis(client: Pingable) -> Ready:
-    """A Redis server answers a ping of this client."""
+def redis(client: Pingable) -> Check:
+    """A Redis server answers a ping of this client, of ``redis`` or ``redis.asyncio``."""
 
     def check() -> str:
-        if not client.ping():
-            raise ConnectionError("the server did not answer the ping")
+        _answered(client.ping())
         return ""
 
-    return check
+    async def check_async() -> str:
+        _answered(await client.ping())
+        return ""
+
+    # Of the latter ping() is no coroutine function, so its module has to say it.
+    return check_async if type(client).__module__.startswith("redis.asyncio") else check
+
+
+def _answered(pong: Any) -> None:
+    if not pong:
+        raise ConnectionError("the server did not answer the ping")
 
 
 def disk(

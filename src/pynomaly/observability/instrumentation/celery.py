@@ -1,6 +1,5 @@
 """Celery: tasks counted, timed and traced, under the correlation of who asked for them."""
 
-import logging
 import time
 from contextvars import Token
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
-from pynomaly.observability.logs.configure import SdkHandler
 from pynomaly.observability.logs.correlation import (
     HEADER,
     accepted,
@@ -20,6 +18,7 @@ from pynomaly.observability.logs.correlation import (
     reset_correlation_id,
     set_correlation_id,
 )
+from pynomaly.observability.logs.handlers import is_configured
 from pynomaly.observability.metrics.collector import MetricsCollector
 
 _PUBLISHED = "pynomaly-published-at"
@@ -47,7 +46,7 @@ def observe_celery(app: Celery, metrics: MetricsCollector) -> None:
         signals.task_retry.connect(_retried, weak=False)
         signals.task_postrun.connect(_ended, weak=False)
     _metrics[app] = metrics
-    if any(isinstance(handler, SdkHandler) for handler in logging.getLogger().handlers):
+    if is_configured():
         # With a receiver of this signal Celery leaves the logging alone.
         signals.setup_logging.connect(_keep_logging, weak=False)
 

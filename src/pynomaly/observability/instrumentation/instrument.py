@@ -15,6 +15,7 @@ from pynomaly.observability.instrumentation.wsgi import (
     flask_endpoint,
     keep_flask_endpoint,
 )
+from pynomaly.observability.logs.handlers import is_configured
 from pynomaly.observability.metrics.collector import MetricsCollector
 
 App = TypeVar("App")
@@ -44,6 +45,8 @@ def instrument(
     wrapper: ``app = instrument(app)``.
 
     - metrics, monitor: the application's own, if it has them.
+    - access_log: by the logger ``http.access``; call ``configure_logging`` before, and it takes
+      the place of uvicorn's.
     - source_ip: also label ``http_requests_total`` with the caller's address (bounded).
     - exclude: further paths that are not observed; those of health and metrics never are.
     - endpoints: also answer ``/metrics`` and ``/api/health/…``; see ``mount``.
@@ -61,7 +64,7 @@ def instrument(
     observer = HttpObserver(
         metrics, access_log=access_log, source_ip=source_ip, exclude=[*PATHS, *exclude]
     )
-    if access_log:
+    if access_log and is_configured():
         # Ours has the trace's ids; two lines for each request help nobody.
         logging.getLogger("uvicorn.access").disabled = True
     observed: App = _observe(app, observer)

@@ -9,6 +9,7 @@ from typing import Any, Literal, TextIO
 import structlog
 
 from pynomaly.observability.logs.correlation import carry_context_into_threads
+from pynomaly.observability.logs.handlers import is_of_sdk
 from pynomaly.observability.logs.processors import (
     Event,
     Processor,
@@ -58,6 +59,8 @@ class EventFormatter(logging.Formatter):
 
 class SdkHandler(logging.StreamHandler[TextIO]):
     """The handler that ``configure_logging`` puts on the root logger."""
+
+    of_sdk = True
 
 
 def configure_logging(
@@ -179,7 +182,7 @@ def _take_over(handlers: Sequence[logging.Handler], level: int) -> None:
     """Have every record pass the root's handlers, once."""
     root = logging.getLogger()
     for held in list(root.handlers):
-        if isinstance(held, SdkHandler) or getattr(held, "delivers_for_sdk", False):
+        if is_of_sdk(held):
             root.removeHandler(held)
             if held not in handlers:
                 held.close()
@@ -194,7 +197,9 @@ def _take_over(handlers: Sequence[logging.Handler], level: int) -> None:
 
 def _drop_console_handlers(logger: logging.Logger) -> None:
     """Servers such as uvicorn print by handlers of their own; their lines come through the root."""
-    console = [h for h in logger.handlers if type(h) is logging.StreamHandler]
+    terminal = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    plain = [h for h in logger.handlers if type(h) is logging.StreamHandler]
+    console = [handler for handler in plain if handler.stream in terminal]
     for handler in console:
         logger.removeHandler(handler)
     if console and logger.name != "root":

@@ -18,7 +18,7 @@ from pynomaly.observability.delivery.spool import Spool
 class DeliveryHandler(logging.Handler):
     """Formats in the caller's thread, delivers in another; drops, counted, when it falls behind."""
 
-    delivers_for_sdk = True
+    of_sdk = True
 
     def __init__(self, background: Background[str]) -> None:
         super().__init__()
