@@ -6,7 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
-ALL = ["remote_write", "queries", "footprint", "page", "lint", "sdk", "backtest"]
+ALL = ["remote_write", "queries", "dashboards", "footprint", "page", "lint", "sdk", "backtest"]
 
 
 def main() -> None:
