@@ -210,6 +210,18 @@ def test_a_mounted_applications_template_has_the_mounts(
     assert key[1] in ("/inner/rows/{row}", "/inner/rows/<row>")
 
 
+def test_a_mount_with_a_parameter_is_one_series(metrics: MetricsCollector) -> None:
+    async def row(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("row")
+
+    inner = Starlette(routes=[Route("/rows/{row}", row)])
+    app = Starlette(routes=[Mount("/tenants/{tenant}", inner)])
+    ask = client_of(instrument(app, metrics=metrics, clients=False))
+    for tenant in ("a", "b"):
+        assert ask("GET", f"/tenants/{tenant}/rows/1").status_code == 200
+    assert counted(metrics) == {("GET", "/tenants/{tenant}/rows/{row}", "200"): 2}
+
+
 def test_an_exception_is_counted_as_500(
     ask: Ask, metrics: MetricsCollector, spans: InMemorySpanExporter
 ) -> None:

@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry
 
-from pynomaly.observability.logs.configure import configure_logging
+from pynomaly.observability.logs.configure import configure_logging, render_json
 from pynomaly.observability.logs.correlation import accepted, correlation, correlation_id
 from pynomaly.observability.logs.delivery import logs_to_file
 from pynomaly.observability.logs.redaction import MASK, Redaction
@@ -246,6 +248,21 @@ def test_what_json_cannot_say_at_all_is_said_all_the_same(stream: io.StringIO) -
     configure_logging(stream=stream)
     structlog.get_logger().info("odd again", itself=itself)
     assert len(lines(stream)) == 2
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), ANYTHING, max_size=5), st.text())
+def test_any_event_is_one_line_of_json(fields: dict[str, Any], text: str) -> None:
+    event = Redaction()(None, "info", {**fields, "event": text})
+    line = render_json(None, "info", event)
+    assert "\n" not in line
+    assert json.loads(line)["event"] is not None
 
 
 @pytest.mark.parametrize(

@@ -291,6 +291,7 @@ def test_metrics_go_as_otlp_that_the_protobuf_reads(
     work = metrics.histogram("work_seconds", "Work.", buckets=[1, 2])
     for seconds in (0.5, 1.5, 1.7, 9):
         work.observe(seconds)
+    work.observe(1.6, {"trace_id": "ab" * 16, "span_id": "cd" * 8, "user": "u"})
     pusher = Pusher(receiver.url, "nightly", protocol="otlp", metrics=metrics)
     assert pusher.push()
     (request,) = receiver.requests
@@ -305,9 +306,15 @@ def test_metrics_go_as_otlp_that_the_protobuf_reads(
     attributes = {a.key: a.value.string_value for a in rows.data_points[0].attributes}
     assert (attributes["table"], attributes["job"]) == ("a", "nightly")
     histogram = found["work_seconds"].histogram.data_points[0]
-    assert list(histogram.bucket_counts) == [1, 2, 1]
+    assert list(histogram.bucket_counts) == [1, 3, 1]
     assert list(histogram.explicit_bounds) == [1, 2]
-    assert (histogram.count, histogram.sum) == (4, 12.7)
+    assert (histogram.count, histogram.sum) == (5, pytest.approx(14.3))
+    (exemplar,) = histogram.exemplars
+    assert exemplar.as_double == 1.6
+    assert exemplar.filtered_attributes[0].key == "user"
+    sent = json.loads(request.body)["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
+    (point,) = next(m for m in sent if m["name"] == "work_seconds")["histogram"]["dataPoints"]
+    assert point["exemplars"][0]["traceId"] == "ab" * 16
 
 
 def test_log_lines_go_as_otlp_that_the_protobuf_reads() -> None:
@@ -364,6 +371,7 @@ def test_a_real_prometheus_takes_the_push(
             f"--storage.tsdb.path={tmp_path}/data",
             f"--web.listen-address=127.0.0.1:{port}",
             "--web.enable-remote-write-receiver",
+            "--enable-feature=exemplar-storage",
         ],
         stderr=subprocess.DEVNULL,
     )
@@ -371,12 +379,20 @@ def test_a_real_prometheus_takes_the_push(
         url = f"http://127.0.0.1:{port}"
         wait_for(lambda: answers(f"{url}/-/ready"), "Prometheus did not start")
         pusher = Pusher(f"{url}/api/v1/write", "nightly", metrics=metrics, tries=1)
-        metrics.histogram("work_seconds", "Work.").observe(0.3)
+        work = metrics.histogram("work_seconds", "Work.")
+        work.observe(0.3, {"trace_id": "ab" * 16, "span_id": "cd" * 8})
         assert pusher.push()
         query = f"{url}/api/v1/query?query=work_seconds_bucket%7Ble=%220.5%22,job=%22nightly%22%7D"
         with urllib.request.urlopen(query, timeout=30) as response:
             (found,) = json.load(response)["data"]["result"]
         assert found["value"][1] == "1"
+        span = f"start={time.time() - 600}&end={time.time() + 600}"
+        with urllib.request.urlopen(
+            f"{url}/api/v1/query_exemplars?{span}&query=work_seconds_bucket", timeout=30
+        ) as response:
+            (series,) = json.load(response)["data"]
+        assert series["exemplars"][0]["labels"]["trace_id"] == "ab" * 16
+        assert series["exemplars"][0]["value"] == "0.3"
     finally:
         server.terminate()
         server.wait(30)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from anomaly_detection.infrastructure.observability import TracingService
+from pynomaly.observability.logs.correlation import carry_context_into_threads
 from pynomaly.observability.tracing.config import TracingConfig, otlp_of_jaeger
 from pynomaly.observability.tracing.setup import provider_of
 from tests.observability.sdk_receiver import Receiver, otlp_receiver
@@ -157,6 +159,15 @@ async def test_an_asynchronous_generators_span_ends_with_it(
     assert ids[0] is not None
     assert ids[0] == ids[1]
     assert names(exporter) == ["stream"]
+
+
+def test_a_thread_works_in_the_trace_of_who_starts_it(exporter: InMemorySpanExporter) -> None:
+    carry_context_into_threads()
+    with TracingService.trace("request"), ThreadPoolExecutor(1) as pool:
+        mine = TracingService.current_trace_id()
+        assert pool.submit(TracingService.current_trace_id).result() == mine
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(TracingService.current_trace_id).result() is None
 
 
 def test_a_classs_public_methods_are_traced(exporter: InMemorySpanExporter) -> None:

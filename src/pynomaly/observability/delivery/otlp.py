@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from prometheus_client import Metric
-from prometheus_client.samples import Sample
+from prometheus_client.samples import Exemplar, Sample
 
 from pynomaly.observability.resource import (
     environment_name,
@@ -163,13 +163,27 @@ def _point(
     labels: Mapping[str, str],
     starts: Mapping[tuple[tuple[str, str], ...], str],
 ) -> dict[str, Any]:
-    point = {
+    point: dict[str, Any] = {
         "attributes": attributes_of({**sample.labels, **labels}),
         "timeUnixNano": now,
         "asDouble": number(sample.value),
     }
+    if sample.exemplar is not None:
+        point["exemplars"] = [_exemplar(sample.exemplar, now)]
     start = starts.get(tuple(sorted(sample.labels.items())))
     return {**point, "startTimeUnixNano": start} if start else point
+
+
+def _exemplar(exemplar: Exemplar, now: str) -> dict[str, Any]:
+    """The trace's ids have fields of their own; other labels are attributes."""
+    labels = dict(exemplar.labels)
+    ids = {"traceId": labels.pop("trace_id", ""), "spanId": labels.pop("span_id", "")}
+    return {
+        **ids,
+        "filteredAttributes": attributes_of(labels),
+        "timeUnixNano": str(int(float(exemplar.timestamp) * 1e9)) if exemplar.timestamp else now,
+        "asDouble": number(exemplar.value),
+    }
 
 
 def _histogram_points(
@@ -182,7 +196,9 @@ def _histogram_points(
     for sample in samples:
         own = {k: v for k, v in sample.labels.items() if k != "le"}
         key = tuple(sorted(own.items()))
-        held = series.setdefault(key, {"labels": own, "cumulative": []})
+        held = series.setdefault(key, {"labels": own, "cumulative": [], "exemplars": []})
+        if sample.exemplar is not None:
+            held["exemplars"].append(_exemplar(sample.exemplar, now))
         if sample.name.endswith("_bucket"):
             held["cumulative"].append((float(sample.labels["le"]), int(sample.value)))
         elif sample.name.endswith(("_sum", "_count")):
@@ -202,6 +218,7 @@ def _histogram_point(
         "count": str(int(held.get("count", counts[-1] if counts else 0))),
         "bucketCounts": [str(count) for count in own],
         "explicitBounds": [bound for bound, _ in cumulative if math.isfinite(bound)],
+        "exemplars": held["exemplars"],
     }
     if "sum" in held:
         point["sum"] = number(held["sum"])

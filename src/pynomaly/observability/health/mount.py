@@ -98,17 +98,19 @@ def _on_starlette(app: Any, endpoints: Endpoints) -> None:
     from starlette.responses import Response
     from starlette.routing import Route
 
-    async def answer(request: Request) -> Response:
-        path = request.scope["route"].path if "route" in request.scope else request.url.path
-        found = await endpoints.answer_async(path, request.headers.get("accept", ""))
-        if found is None:
-            raise LookupError(f"{path} is none of the SDK's endpoints")
-        return Response(found.body, found.status, dict(found.headers))
+    def route(path: str) -> Route:
+        async def answer(request: Request) -> Response:
+            found = await endpoints.answer_async(path, request.headers.get("accept", ""))
+            if found is None:
+                raise LookupError(f"{path} is none of the SDK's endpoints")
+            return Response(found.body, found.status, dict(found.headers))
+
+        return Route(path, answer, include_in_schema=False)
 
     taken = {getattr(route, "path", None) for route in app.routes}
     # Before the application's own, whose last route may take every path.
     for path in reversed([path for path in PATHS if path not in taken]):
-        app.router.routes.insert(0, Route(path, answer, include_in_schema=False))
+        app.router.routes.insert(0, route(path))
 
 
 def _on_flask(app: Any, endpoints: Endpoints) -> None:

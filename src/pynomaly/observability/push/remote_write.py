@@ -2,14 +2,15 @@
 
 Source: prometheus.io/docs/specs/prw/remote_write_spec (1.0) and protobuf's encoding guide. The
 messages are WriteRequest{1: TimeSeries{1: Label{1: name, 2: value}, 2: Sample{1: double, 2:
-int64}}}. The body is snappy's block format in literals only, which every decoder takes; a batch
-job's few hundred kilobytes are not worth a compressor.
+int64}, 3: Exemplar{1: Label, 2: double, 3: int64}}}. The body is snappy's block format in literals
+only, which every decoder takes; a batch job's few hundred kilobytes are not worth a compressor.
 """
 
 import struct
 from collections.abc import Iterable, Mapping
 
 from prometheus_client import Metric
+from prometheus_client.samples import Exemplar
 
 HEADERS = {
     "Content-Type": "application/x-protobuf",
@@ -33,7 +34,8 @@ def write_request(
         for sample in family.samples:
             if not sample.name.endswith("_created"):
                 named = {**sample.labels, **labels, "__name__": sample.name}
-                parts.append(_field(1, _series(named, float(sample.value), now_ms)))
+                series = _series(named, float(sample.value), now_ms)
+                parts.append(_field(1, series + _exemplar(sample.exemplar, now_ms)))
     return snappy_literals(b"".join(parts)), len(parts)
 
 
@@ -50,11 +52,22 @@ def snappy_literals(data: bytes) -> bytes:
 
 
 def _series(labels: Mapping[str, str], value: float, now_ms: int) -> bytes:
+    sample = _key(1, _DOUBLE) + struct.pack("<d", value) + _key(2, 0) + _varint(now_ms)
+    return _labels(labels) + _field(2, sample)
+
+
+def _exemplar(exemplar: Exemplar | None, now_ms: int) -> bytes:
+    if exemplar is None:
+        return b""
+    when = int(float(exemplar.timestamp) * 1000) if exemplar.timestamp else now_ms
+    value = _key(2, _DOUBLE) + struct.pack("<d", exemplar.value) + _key(3, 0) + _varint(when)
+    return _field(3, _labels(exemplar.labels) + value)
+
+
+def _labels(labels: Mapping[str, str]) -> bytes:
     # The specification wants labels sorted by name, and none that are empty.
     pairs = sorted((k, v) for k, v in labels.items() if v)
-    encoded = [_field(1, _field(1, k.encode()) + _field(2, v.encode())) for k, v in pairs]
-    sample = _key(1, _DOUBLE) + struct.pack("<d", value) + _key(2, 0) + _varint(now_ms)
-    return b"".join(encoded) + _field(2, sample)
+    return b"".join(_field(1, _field(1, k.encode()) + _field(2, v.encode())) for k, v in pairs)
 
 
 def _field(number: int, content: bytes) -> bytes:
