@@ -29,7 +29,7 @@ class TracingConfig:
     - attributes: further attributes of the resource.
     - exporter: ``otlp``, ``console``, ``none``, or a span exporter of OpenTelemetry's.
     - spool: a folder where spans wait while the receiver is away.
-    - timeout: seconds for one request.
+    - timeout: seconds for one request; ``OTEL_EXPORTER_OTLP_TIMEOUT``, or 10.
     """
 
     service_name: str | None = None
@@ -41,7 +41,7 @@ class TracingConfig:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     exporter: Literal["otlp", "console", "none"] | SpanExporter | None = None
     spool: Path | str | None = None
-    timeout: float = 10.0
+    timeout: float | None = None
 
     def __post_init__(self) -> None:
         if self.sample_ratio is not None and not 0 <= self.sample_ratio <= 1:

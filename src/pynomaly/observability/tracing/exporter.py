@@ -1,6 +1,7 @@
 """Spans as OTLP's JSON: what the base install exports by, without further libraries."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,15 @@ class OtlpJsonSpanExporter(SpanExporter):
         headers: Mapping[str, str] | None = None,
         *,
         spool: Path | str | None = None,
-        timeout: float = 10.0,
+        timeout: float | None = None,
         registry: CollectorRegistry | None = None,
     ) -> None:
         url, sent = endpoint_of("traces", endpoint, headers)
         checked_url(url, "otlp_endpoint")
+        seconds = timeout or float(os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT", "10"))
 
         def send(payload: bytes) -> Answer:
-            return post(url, payload, sent, timeout)
+            return post(url, payload, sent, seconds)
 
         self._outbox = Outbox(
             send,
