@@ -14,7 +14,7 @@ from pynomaly.observability.metrics.reference import reference
 from tests.product import Product, start, unused_port
 
 ROOT = Path(__file__).parents[2]
-BLOCK = re.compile(r"^```(python|text|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(python|text)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NAMES = ["instrument-fastapi", "instrument-flask", "instrument-celery", "name-a-metric"]
 NAMES += ["correlate-logs-and-traces", "write-a-health-check"]
 
@@ -95,6 +95,17 @@ def test_a_batch_jobs_push_is_in_the_product(product: Product, tmp_path: Path) -
     assert rows == 1200
     assert labels["job"] == "nightly_import"
     assert labels["instance"] == "warehouse-1"
+    (command,) = re.findall(r"^```sh\n(pynomaly .*)\n```", page.read_text(), re.MULTILINE)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    shown = subprocess.run(
+        command,
+        shell=True,
+        env={**os.environ, "PYNOMALY_URL": product.api, "PATH": path, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "1200" in shown.stdout, shown.stderr
     ended = product.vector('background_jobs_total{job="nightly_import",status="success"}')
     assert [value for _, value in ended] == [1]
 
