@@ -3,6 +3,7 @@
 import itertools
 import textwrap
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,11 +12,15 @@ from rules_scripted import Kept, Scripted
 from pynomaly.model.clock import FakeClock
 from pynomaly.model.document import ConfigError
 from pynomaly.model.errors import PynomalyError
+from pynomaly.model.labels import Labels
+from pynomaly.model.samples import SampleBatch
 from pynomaly.promql.contract import QueryTimeout
+from pynomaly.promql.local import LocalQuerier
 from pynomaly.rules.config import load_rules
 from pynomaly.rules.evaluate import explore_link
 from pynomaly.rules.manager import RuleManager, spread
 from pynomaly.storage.bus import Bus, Subscription
+from pynomaly.storage.samples.memory import MemorySamples
 from pynomaly.storage.scheduler import Scheduler
 
 DOWN = """
@@ -294,3 +299,31 @@ def test_groups_are_spread_over_their_interval() -> None:
     assert offsets[0] >= 0 and offsets[-1] < 60
     gaps = [b - a for a, b in itertools.pairwise(offsets)]
     assert max(gaps) < 5
+
+
+async def test_an_alert_of_another_group_with_the_same_name_is_not_taken_for_one_of_before() -> (
+    None
+):
+    clock, store = FakeClock(), MemorySamples()
+    scheduler = Scheduler(clock)
+    rows = [
+        (Labels({"__name__": "x", "is": "a"}), round(clock.now() * 1000) + 60_000 * n, 1.0)
+        for n in range(10)
+    ]
+    await store.append(SampleBatch.of(rows))
+    group = "groups: [{name: NAME, interval: 1m, rules: [{alert: A, expr: 'x{is=\"WHICH\"}'}]}]"
+    groups = [
+        each
+        for name, which in (("first", "a"), ("second", "b"))
+        for each in load_rules(group.replace("NAME", name).replace("WHICH", which), name)
+    ]
+    with ThreadPoolExecutor(1) as executor:
+        querier = LocalQuerier(store, executor)
+        manager = RuleManager(querier, store, Bus(clock), clock, scheduler)
+        await manager.apply(groups)
+        for runner in manager.groups():
+            await runner.evaluate(clock.now() + 120)
+
+    assert [len(runner.rules[0].alerts.active()) for runner in manager.groups()] == [1, 0]
+    await manager.close()
+    await scheduler.close()

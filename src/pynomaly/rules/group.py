@@ -1,6 +1,7 @@
 """A group of rules: evaluated in order, at one time, and written down."""
 
 import logging
+import math
 import time
 from collections.abc import Iterable, Sequence
 
@@ -56,7 +57,8 @@ _LEAST_GRACE = 60.0  # seconds for which a restored alert that is not found yet 
 class GroupRunner:
     """Evaluates one group. One evaluation at a time.
 
-    ``restores`` is whether it takes up the alerts of before a restart.
+    Of what was pending and firing before a restart it takes up what was last written before
+    ``restores_before`` (epoch seconds; ``-inf``: nothing): what is younger is another group's.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class GroupRunner:
         link: Link,
         outside: Outside = NOWHERE,
         *,
-        restores: bool = True,
+        restores_before: float = math.inf,
     ) -> None:
         self.group = group
         self.interval = interval
@@ -81,7 +83,8 @@ class GroupRunner:
         self._outside = outside
         self._orphans: set[Labels] = set()
         self._unwritten: list[tuple[RuleState, Outcome]] = []
-        self._restores_left = _RESTORE_ATTEMPTS if restores else 0
+        self._restores_left = _RESTORE_ATTEMPTS if restores_before > -math.inf else 0
+        self._restores_before = restores_before
         self._reads = [_metrics_read(rule.expr) for rule in group.rules]
 
     def take_over(self, old: "GroupRunner") -> None:
@@ -201,6 +204,7 @@ class GroupRunner:
             log.warning("alerts of before the restart cannot be read: %s", error)
             return
         self._restores_left = 0
+        seeds = {a: seed for a, seed in seeds.items() if seed.last_seen < self._restores_before}
         grace = max(_LEAST_GRACE, 2 * self.interval)
         for state in fresh:
             state.restore(seeds, now, grace, self._link)

@@ -63,6 +63,7 @@ class RuleManager:
         self._outside = outside
         self._default_interval = default_interval
         self._runners: dict[str, GroupRunner] = {}
+        self._began = clock.now()
 
     async def apply(
         self, groups: Sequence[RuleGroup], *, default_interval: float | None = None
@@ -127,7 +128,15 @@ class RuleManager:
         if old is not None and old.group == group and old.interval == interval:
             return
         querier, appender = self._place_of(group)
-        runner = GroupRunner(group, interval, querier, appender, self._link, self._outside)
+        runner = GroupRunner(
+            group,
+            interval,
+            querier,
+            appender,
+            self._link,
+            self._outside,
+            restores_before=self._began,
+        )
         if old is not None:
             await self._scheduler.cancel(_job(group.key))
             runner.take_over(old)

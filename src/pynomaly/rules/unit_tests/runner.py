@@ -94,7 +94,7 @@ class _World:
                 self._store,
                 explore_link(group.external_url),
                 outside,
-                restores=False,
+                restores_before=-math.inf,
             )
             for each in _in_order(rules, file.group_eval_order)
         ]
