@@ -1,5 +1,6 @@
 """``pynomaly storage verify``."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -20,18 +21,26 @@ def verify(url: str, data_dir: Path | None, *, as_json: bool) -> bool:
 
 
 def _offline(data_dir: Path) -> dict[str, Any]:
+    from pynomaly.model.clock import SystemClock
     from pynomaly.model.errors import BadInput
     from pynomaly.storage.engine.embedded import EmbeddedEngine
-    from pynomaly.storage.engine.migrations import migrate
-    from pynomaly.storage.samples.schema import AREA, MIGRATIONS
-    from pynomaly.storage.samples.verify import verify as verify_engine
+    from pynomaly.storage.samples.store import SampleStore
 
     if not data_dir.is_dir():
         raise BadInput(f"{data_dir} is not a folder.", hint="Name the folder of --data-dir.")
+
+    async def report() -> dict[str, Any]:
+        # The store also takes over what a killed server left in its log.
+        store = SampleStore(engine, SystemClock(), data_dir=data_dir)
+        try:
+            await store.start()
+            found: dict[str, Any] = json.loads((await store.verify()).to_json())
+            return found
+        finally:
+            await store.close()
+
     engine = EmbeddedEngine(data_dir)
     try:
-        migrate(engine, AREA, MIGRATIONS)
-        report: dict[str, Any] = json.loads(verify_engine(engine).to_json())
-        return report
+        return asyncio.run(report())
     finally:
         engine.close()

@@ -38,7 +38,6 @@ from pynomaly.storage.samples.forward import Forwarder
 from pynomaly.storage.samples.recent import RecentSamples
 from pynomaly.storage.samples.remote import RemoteAppender
 from pynomaly.storage.samples.store import SampleStore
-from pynomaly.storage.samples.verify import verify
 from pynomaly.storage.scheduler import Scheduler
 
 _QUERY_THREADS = 4
@@ -111,7 +110,14 @@ async def _open_store(site: Site) -> Backend:
     def committed(samples: int, newest_ms: int) -> None:
         site.bus.publish("samples", {"samples": samples, "newest": newest_ms})
 
-    store = SampleStore(engine, site.clock, storage.samples, site.data_dir, on_commit=committed)
+    store = SampleStore(
+        engine,
+        site.clock,
+        storage.samples,
+        site.data_dir,
+        fsync=storage.engine.fsync,
+        on_commit=committed,
+    )
     site.undo.push_async_callback(store.close)
     await store.start()
     site.health.add("storage", of_trouble(store.trouble))
@@ -120,7 +126,7 @@ async def _open_store(site: Site) -> Backend:
         await store.enforce_retention()
 
     async def count() -> dict[str, Any]:
-        report = await asyncio.to_thread(verify, engine)
+        report = await store.verify()
         counts: dict[str, Any] = orjson.loads(report.to_json())
         return counts
 

@@ -18,8 +18,14 @@ def clock() -> FakeClock:
     return FakeClock(NOW_MS / 1000)
 
 
+@pytest.fixture(params=["log", "no log"])
+def data_dir(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    """Where the store keeps its log: it works with one and without."""
+    return tmp_path / "data" if request.param == "log" else None
+
+
 @pytest.fixture
-async def reopen(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Reopen]:
+async def reopen(tmp_path: Path, clock: FakeClock, data_dir: Path | None) -> AsyncIterator[Reopen]:
     """Open the store of this test; called again, close it and open it anew."""
     opened: list[tuple[EmbeddedEngine, SampleStore]] = []
 
@@ -32,7 +38,7 @@ async def reopen(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Reopen]:
     async def open_(settings: SampleSettings = SETTINGS, **more: object) -> SampleStore:
         await close()
         engine = EmbeddedEngine(tmp_path / "data", EngineSettings(query_connections=2))
-        store = SampleStore(engine, clock, settings, **more)  # type: ignore[arg-type] # on_commit
+        store = SampleStore(engine, clock, settings, data_dir, **more)  # type: ignore[arg-type] # on_commit
         opened.append((engine, store))
         await store.start()
         return store

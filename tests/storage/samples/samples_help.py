@@ -13,7 +13,7 @@ from pynomaly.storage.samples.store import SampleStore
 NOW_MS = 1_700_000_000_000
 """When every test takes place, on a clock that stands still: 14 November 2023, 22:13:20 UTC."""
 
-SETTINGS = SampleSettings(commit_interval=0, retention_days=30)
+SETTINGS = SampleSettings(retention_days=30)
 
 Reopen = Callable[..., Awaitable[SampleStore]]
 Rows = dict[Labels, list[tuple[int, float]]]

@@ -38,7 +38,9 @@ async def _append(store: SampleStore, number: int) -> None:
 
 async def _main(folder: Path, number: int) -> None:
     engine = EmbeddedEngine(folder)
-    store = SampleStore(engine, FakeClock(NOW_MS / 1000), SampleSettings(commit_interval=0))
+    store = SampleStore(
+        engine, FakeClock(NOW_MS / 1000), SampleSettings(flush_samples=1000), folder
+    )
     await store.start()
     while True:
         await asyncio.gather(*(_append(store, number + i) for i in range(3)))

@@ -8,10 +8,10 @@ import pytest
 
 from pynomaly.model.samples import Appended, SampleBatch
 from pynomaly.storage.engine.contract import DiskFull, EngineBusy, QueryCancelled
-from pynomaly.storage.samples.commit import GroupCommit, Outcome, Pace
+from pynomaly.storage.samples.commit import GroupCommit, Outcome
 from pynomaly.storage.samples.config import SampleSettings
 
-AT_ONCE = SampleSettings(commit_interval=0)
+AT_ONCE = SampleSettings()
 
 
 def batch(size: int, number: int = 0) -> SampleBatch:
@@ -70,7 +70,7 @@ async def test_what_arrives_during_a_commit_goes_into_the_next_together() -> Non
 
 async def test_a_commit_has_a_bound() -> None:
     writer = Writer()
-    commit = GroupCommit(writer, SampleSettings(commit_interval=0, commit_samples=1000))
+    commit = GroupCommit(writer, SampleSettings(commit_samples=1000))
     sizes = (600, 300, 200, 5000, 1)
     await asyncio.gather(*(commit.append(batch(size)) for size in sizes))
     assert writer.groups == [[600, 300], [200], [5000], [1]]
@@ -80,7 +80,7 @@ async def test_a_commit_has_a_bound() -> None:
 async def test_a_full_queue_is_busy_and_recovers() -> None:
     writer = Writer()
     writer.gate.clear()
-    settings = SampleSettings(commit_interval=0, max_pending_samples=1000)
+    settings = SampleSettings(max_pending_samples=1000)
     commit = GroupCommit(writer, settings)
     accepted = asyncio.create_task(commit.append(batch(900)))
     await settle()
@@ -125,7 +125,7 @@ async def test_a_caller_that_gives_up_harms_nobody() -> None:
 
 async def test_closing_commits_what_waits_and_takes_no_more() -> None:
     writer = Writer()
-    commit = GroupCommit(writer, SampleSettings(commit_interval=10, commit_burst=1))
+    commit = GroupCommit(writer, SampleSettings())
     await commit.append(batch(1))
     waiting = [asyncio.create_task(commit.append(batch(1))) for _ in range(3)]
     await settle()
@@ -133,35 +133,3 @@ async def test_closing_commits_what_waits_and_takes_no_more() -> None:
     assert [(await task).stored for task in waiting] == [1, 1, 1]
     with pytest.raises(QueryCancelled):
         await commit.append(batch(1))
-
-
-def test_the_pace_allows_a_burst_and_then_one_an_interval() -> None:
-    pace = Pace(0.2, burst=3)
-    assert [pace.delay(100.0, 1) for _ in range(3)] == [0, 0, 0]
-    assert pace.delay(100.0, 1) == pytest.approx(0.2)
-    assert pace.delay(100.2, 1) == pytest.approx(0.2)
-    assert pace.delay(110.0, 1) == 0
-
-
-def test_large_commits_wait_for_nothing() -> None:
-    pace = Pace(0.2, burst=1)
-    assert [pace.delay(0.0, 5000) for _ in range(100)] == [0] * 100
-    assert pace.delay(0.0, 1) == 0
-
-
-async def test_a_paced_commit_goes_when_enough_has_come() -> None:
-    writer = Writer()
-    commit = GroupCommit(writer, SampleSettings(commit_interval=10, commit_burst=1))
-    await commit.append(batch(1))
-    waiting = asyncio.create_task(commit.append(batch(1)))
-    await settle()
-    assert not waiting.done()
-    await commit.append(batch(4999))
-    assert (await waiting).stored == 1
-    assert writer.groups == [[1], [1, 4999]]
-    await commit.close()
-
-
-def test_no_interval_is_no_pace() -> None:
-    pace = Pace(0, burst=1)
-    assert [pace.delay(0.0, 1) for _ in range(100)] == [0] * 100

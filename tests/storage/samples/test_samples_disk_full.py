@@ -14,7 +14,6 @@ from pynomaly.model.clock import FakeClock
 from pynomaly.storage.engine.contract import DiskFull
 from pynomaly.storage.engine.embedded import EmbeddedEngine
 from pynomaly.storage.samples.store import SampleStore
-from pynomaly.storage.samples.verify import verify
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ async def test_appending_to_a_full_disk(small_disk: Path, known: bool) -> None:
         assert await put(store, (after, NOW_MS + 1, 2.0)) == 1
         assert store.trouble() is None
         assert read(store)[after][-1] == (NOW_MS + 1, 2.0)
-        assert verify(engine).sound
+        assert (await store.verify()).sound
     finally:
         await store.close()
         engine.close()

@@ -11,7 +11,6 @@ from samples_writer_process import rows
 from pynomaly.model.clock import FakeClock
 from pynomaly.storage.engine.embedded import EmbeddedEngine
 from pynomaly.storage.samples.store import SampleStore
-from pynomaly.storage.samples.verify import verify
 
 WRITER = Path(__file__).with_name("samples_writer_process.py")
 
@@ -35,7 +34,7 @@ async def test_every_acknowledged_sample_is_there_once(tmp_path: Path) -> None:
         acknowledged.update(write_and_kill(tmp_path, first, chance.randint(1, 60)))
         first = max(acknowledged) + 100
         engine = EmbeddedEngine(tmp_path)
-        store = SampleStore(engine, FakeClock(NOW_MS / 1000))
+        store = SampleStore(engine, FakeClock(NOW_MS / 1000), data_dir=tmp_path)
         await store.start()
         try:
             found = read(store)  # fails on a duplicate
@@ -43,7 +42,7 @@ async def test_every_acknowledged_sample_is_there_once(tmp_path: Path) -> None:
                 row for number in acknowledged for row in rows(number) if not _has(found, row)
             ]
             assert missing == []
-            assert verify(engine).sound
+            assert (await store.verify()).sound
         finally:
             await store.close()
             engine.close()

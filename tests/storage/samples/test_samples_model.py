@@ -8,7 +8,6 @@ import pytest
 from samples_help import NOW_MS, Reopen, Rows, put, read, series
 
 from pynomaly.storage.samples.schema import DAY_MS
-from pynomaly.storage.samples.verify import verify
 
 SERIES = [series(f"m{i % 3}", host=str(i), zone="ü" * (i % 2)) for i in range(12)]
 
@@ -40,9 +39,11 @@ async def test_the_store_is_a_dictionary(reopen: Reopen, seed: int) -> None:
                 store.engine.execute("OPTIMIZE TABLE samples FINAL")
             case 3:
                 assert read(store) == by_series(model)
+            case 4:
+                await store.flush()
     assert read(store) == by_series(model)
     assert read(store, chunk_samples=1) == by_series(model)
-    report = verify(store.engine)
+    report = await store.verify()
     assert report.sound
     assert report.tables["samples"].distinct == len(model)
 

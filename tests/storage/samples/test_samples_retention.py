@@ -7,7 +7,6 @@ from pynomaly.storage.samples.config import SampleSettings
 from pynomaly.storage.samples.retention import Removed
 from pynomaly.storage.samples.schema import DAY_MS
 from pynomaly.storage.samples.store import SampleStore
-from pynomaly.storage.samples.verify import verify
 
 TODAY = NOW_MS // DAY_MS
 OLD, BOTH, NEW = series("old"), series("both"), series("new", job="x")
@@ -35,7 +34,7 @@ async def test_a_day_goes_when_all_of_it_is_too_old(store: SampleStore, clock: F
     assert read(store).keys() == {BOTH, NEW}
     assert store.series([], 0, 2 * NOW_MS) == sorted([BOTH, NEW])
     assert len(read(store, where("__name__ = both"))[BOTH]) == 1
-    report = verify(store.engine)
+    report = await store.verify()
     assert report.sound
     assert (report.series_without_samples, report.tables["samples"].raw) == (0, 2)
 
@@ -51,11 +50,11 @@ async def test_a_series_that_went_can_come_back(
     assert read(store)[OLD] == [(now, 2.0)]
     store = await reopen()
     assert read(store).keys() == {OLD, BOTH, NEW}
-    assert verify(store.engine).sound
+    assert (await store.verify()).sound
 
 
 async def test_the_oldest_days_go_when_it_is_too_much(reopen: Reopen) -> None:
-    store = await reopen(SampleSettings(commit_interval=0, retention_bytes=1))
+    store = await reopen(SampleSettings(retention_bytes=1))
     await _fill(store)
     await put(store, (NEW, NOW_MS - 5 * DAY_MS, 1.0))
     removed = await store.enforce_retention()
@@ -65,7 +64,7 @@ async def test_the_oldest_days_go_when_it_is_too_much(reopen: Reopen) -> None:
 
 
 async def test_a_size_that_is_kept_removes_nothing(reopen: Reopen) -> None:
-    store = await reopen(SampleSettings(commit_interval=0, retention_bytes=10**9))
+    store = await reopen(SampleSettings(retention_bytes=10**9))
     await _fill(store)
     assert await store.enforce_retention() == Removed()
 
@@ -76,6 +75,6 @@ async def test_series_of_a_commit_that_did_not_finish_are_removed(store: SampleS
         "INSERT INTO series (id, metric_name, labels, created_ms)"
         " SELECT 5, 'half', map('__name__', 'half'), 0"
     )
-    assert verify(store.engine).series_without_samples == 1
+    assert (await store.verify()).series_without_samples == 1
     assert (await store.enforce_retention()).series == 1
-    assert verify(store.engine).series_without_samples == 0
+    assert (await store.verify()).series_without_samples == 0

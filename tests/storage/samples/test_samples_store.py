@@ -214,6 +214,7 @@ async def test_a_metric_with_the_same_hash_prefix_is_not_mixed_in(store: SampleS
 async def test_chunks_are_bounded_and_complete(store: SampleStore) -> None:
     rows = [(series("m", i=str(i)), NOW_MS + t, float(t)) for i in range(40) for t in range(50)]
     await put(store, *rows)
+    await store.flush()
     chunks = list(
         store.select(where("__name__ = m"), NOW_MS - DAY_MS, NOW_MS + 60_000, chunk_samples=200)
     )
@@ -283,7 +284,7 @@ async def test_a_closed_store_takes_nothing(store: SampleStore) -> None:
 
 
 async def test_closing_stores_what_waits(reopen: Reopen) -> None:
-    store = await reopen(SampleSettings(commit_interval=10, commit_burst=1))
+    store = await reopen(SampleSettings())
     await put(store, (UP, NOW_MS, 0.0))
     waiting = [asyncio.create_task(put(store, (UP, NOW_MS + i, 1.0))) for i in range(1, 5)]
     await asyncio.sleep(0)
@@ -304,6 +305,8 @@ async def test_a_folder_of_a_newer_version_is_refused(store: SampleStore, reopen
 async def test_figures(store: SampleStore, clock: FakeClock) -> None:
     assert store.stats().bytes_per_sample == 0
     await put(store, (UP, NOW_MS, 1.0), (DOWN, NOW_MS - DAY_MS, 2.0))
+    assert store.stats().samples == 2
+    await store.flush()
     stats = store.stats()
     assert (stats.series, stats.samples, stats.days) == (2, 2, 2)
     assert stats.bytes_per_sample == stats.bytes / 2 > 0

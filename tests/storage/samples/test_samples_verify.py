@@ -6,13 +6,13 @@ from samples_help import NOW_MS, put, series
 
 from pynomaly.storage.samples.schema import DAY_MS
 from pynomaly.storage.samples.store import SampleStore
-from pynomaly.storage.samples.verify import TableCount, verify
+from pynomaly.storage.samples.verify import TableCount
 
 UP, DOWN = series("up", job="ü"), series("down")
 
 
 async def test_an_empty_store_is_sound(store: SampleStore) -> None:
-    report = verify(store.engine)
+    report = await store.verify()
     assert report.sound
     assert report.tables["samples"] == TableCount(0, 0)
 
@@ -21,7 +21,8 @@ async def test_duplicates_are_counted_until_they_are_merged(store: SampleStore) 
     store.engine.execute("SYSTEM STOP MERGES samples")
     for value in (1.0, 2.0, 3.0):
         await put(store, (UP, NOW_MS, value), (UP, NOW_MS - DAY_MS, value), (DOWN, NOW_MS, value))
-    report = verify(store.engine)
+        await store.flush()
+    report = await store.verify()
     assert report.tables["samples"] == TableCount(9, 3)
     assert report.tables["samples"].duplicates == 6
     assert report.tables["series"] == TableCount(2, 2)
@@ -29,7 +30,7 @@ async def test_duplicates_are_counted_until_they_are_merged(store: SampleStore) 
     assert report.sound
     store.engine.execute("SYSTEM START MERGES samples")
     store.engine.execute("OPTIMIZE TABLE samples FINAL")
-    assert verify(store.engine).tables["samples"] == TableCount(3, 3)
+    assert (await store.verify()).tables["samples"] == TableCount(3, 3)
 
 
 async def test_what_cannot_be_found_is_reported(store: SampleStore) -> None:
@@ -39,7 +40,7 @@ async def test_what_cannot_be_found_is_reported(store: SampleStore) -> None:
         "INSERT INTO series (id, metric_name, labels, created_ms)"
         " SELECT 7, 'x', map('__name__', 'x'), 0"
     )
-    report = verify(store.engine)
+    report = await store.verify()
     assert not report.sound
     assert report.samples_without_series == 1
     assert report.samples_without_day == 1
@@ -49,7 +50,7 @@ async def test_what_cannot_be_found_is_reported(store: SampleStore) -> None:
 
 async def test_the_report_is_json(store: SampleStore) -> None:
     await put(store, (UP, NOW_MS, 1.0))
-    report = json.loads(verify(store.engine).to_json())
+    report = json.loads((await store.verify()).to_json())
     assert report["sound"] is True
     assert report["tables"]["samples"] == {"raw": 1, "distinct": 1, "duplicates": 0}
     assert report["samples_without_series"] == 0

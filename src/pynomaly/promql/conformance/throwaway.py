@@ -29,7 +29,7 @@ class ThrowawayStore:
     async def clear(self) -> None:
         """Forget every series."""
         await self.close()
-        settings = SampleSettings(retention_days=_CENTURY_DAYS, commit_interval=0)
+        settings = SampleSettings(retention_days=_CENTURY_DAYS)
         store = SampleStore(self._engine, SystemClock(), settings)
         await store.start()
         self._store = store

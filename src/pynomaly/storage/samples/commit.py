@@ -23,32 +23,6 @@ class _Waiting:
     done: asyncio.Future[Appended]
 
 
-_LARGE_COMMIT = 5_000
-"""Samples from which on a commit is worth its part on disk, and waits for nothing."""
-
-
-class Pace:
-    """Lets a few small commits follow each other at once, then one an interval.
-
-    A token bucket. Many small commits cost more in merges than in themselves; large ones do not.
-    """
-
-    def __init__(self, interval: float, burst: int) -> None:
-        self._interval = interval
-        self._burst = burst
-        self._tokens = float(burst)
-        self._last = 0.0
-
-    def delay(self, now: float, samples: int) -> float:
-        """Seconds to wait before a commit of this size, which this call spends a token for."""
-        if self._interval <= 0 or samples >= _LARGE_COMMIT:
-            return 0.0
-        self._tokens = min(self._burst, self._tokens + (now - self._last) / self._interval)
-        self._last = now
-        self._tokens -= 1.0
-        return max(0.0, -self._tokens * self._interval)
-
-
 class GroupCommit:
     """A bounded queue of batches, and the task that commits it. For the event loop only."""
 
@@ -56,9 +30,7 @@ class GroupCommit:
         self._write = write
         self._settings = settings
         self._queue: deque[_Waiting] = deque()
-        self._pace = Pace(settings.commit_interval, settings.commit_burst)
         self._wake = asyncio.Event()
-        self._full = asyncio.Event()
         self._closing = False
         self.pending = 0
         self.last_seconds = 0.0
@@ -82,15 +54,12 @@ class GroupCommit:
         self._queue.append(waiting)
         self._count(len(batch))
         self._wake.set()
-        if self.pending >= _LARGE_COMMIT:
-            self._full.set()
         return await waiting.done
 
     async def close(self) -> None:
         """Commit what waits, then stop."""
         self._closing = True
         self._wake.set()
-        self._full.set()
         await self._task
 
     def _count(self, samples: int) -> None:
@@ -105,17 +74,7 @@ class GroupCommit:
                     return
                 self._wake.clear()
                 continue
-            await self._wait_turn()
             await self._commit(self._take())
-
-    async def _wait_turn(self) -> None:
-        delay = self._pace.delay(asyncio.get_running_loop().time(), self.pending)
-        if delay and not self._closing:
-            self._full.clear()
-            try:
-                await asyncio.wait_for(self._full.wait(), delay)
-            except TimeoutError:
-                return
 
     def _take(self) -> list[_Waiting]:
         group, samples = [self._queue.popleft()], 0

@@ -25,18 +25,17 @@ class SampleSettings(Section):
         description="How far ahead of the clock a sample may be. One further ahead is refused, "
         "since a wrong clock would otherwise hide what is stored for years.",
     )
-    commit_interval: float = Field(
-        default=0.2,
-        ge=0,
-        le=10,
-        description="Seconds between small commits under sustained load; an idle store and large "
-        "batches commit at once.",
+    flush_interval: float = Field(
+        default=10,
+        gt=0,
+        le=600,
+        description="Seconds after which stored samples go from the log to the engine's tables.",
     )
-    commit_burst: int = Field(
-        default=25,
-        ge=1,
-        description="Small commits that may follow each other at once before `commit_interval` "
-        "holds.",
+    flush_samples: int = Field(
+        default=100_000,
+        ge=1_000,
+        le=10_000_000,
+        description="Samples in the log from which on they go to the engine's tables at once.",
     )
     commit_samples: int = Field(
         default=1_000_000, ge=1_000, description="The most samples of one commit."

@@ -1,6 +1,7 @@
 """Which series have samples on which day (UTC)."""
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -34,11 +35,16 @@ class SeriesDays:
             present = mask[slots]
             return slots[:0] if present.all() else np.unique(slots[~present])
 
-    def add(self, day: int, slots: SlotArray) -> None:
-        """Store that these series have samples on the day, before the samples are stored."""
-        ids = self._index.ids(slots)
-        days = np.full(len(ids), day, dtype=np.int32)
-        self._engine.insert("series_days", table({"day": days, "id": ids}))
+    def store(self, marks: Sequence[tuple[int, SlotArray]]) -> None:
+        """Store that these series have samples on these days, before the samples are stored."""
+        if not marks:
+            return
+        days = [np.full(len(slots), day, dtype=np.int32) for day, slots in marks]
+        ids = self._index.ids(np.concatenate([slots for _, slots in marks]))
+        self._engine.insert("series_days", table({"day": np.concatenate(days), "id": ids}))
+
+    def mark(self, day: int, slots: SlotArray) -> None:
+        """Know from now on that these series have samples on the day."""
         with self._lock:
             mask = self._mask(day)
             mask[slots] = True

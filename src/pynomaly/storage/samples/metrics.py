@@ -19,7 +19,7 @@ REFUSED = Counter(
 )
 COMMIT_SECONDS = Histogram(
     "pynomaly_commit_duration_seconds",
-    "How long a group commit took, from resolving its series to the engine's acknowledgement.",
+    "How long a group commit took, from resolving its series to its place in the log or engine.",
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
     registry=REGISTRY,
 )
@@ -28,6 +28,22 @@ COMMIT_FAILURES = Counter(
 )
 PENDING = Gauge(
     "pynomaly_pending_samples", "Samples that wait for their commit.", registry=REGISTRY
+)
+HEAD = Gauge(
+    "pynomaly_head_samples",
+    "Samples that are stored in the log and not in the engine's tables yet.",
+    registry=REGISTRY,
+)
+FLUSH_SECONDS = Histogram(
+    "pynomaly_flush_duration_seconds",
+    "How long it took to hand the samples of the log to the engine.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+    registry=REGISTRY,
+)
+FLUSH_FAILURES = Counter(
+    "pynomaly_flush_failures",
+    "Times the engine did not take the samples of the log; they stay in it, and can be read.",
+    registry=REGISTRY,
 )
 SERIES = Gauge("pynomaly_series", "Series in the index.", registry=REGISTRY)
 BYTES = Gauge(

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import Matcher
@@ -15,7 +14,9 @@ from pynomaly.storage.engine.arrow import numbers
 from pynomaly.storage.engine.contract import SignalEngine
 from pynomaly.storage.samples import metrics
 from pynomaly.storage.samples.days import SeriesDays
+from pynomaly.storage.samples.head import Head
 from pynomaly.storage.samples.index import SeriesIndex
+from pynomaly.storage.samples.merge import Grouped, grouped, laid_over
 from pynomaly.storage.samples.schema import DAY_MS, KEY
 
 Columns = tuple[IdArray, TimeArray, ValueArray]
@@ -30,10 +31,13 @@ _DENSE_MS = 1_000
 class Reader:
     """Answers selections from the index and the engine. Thread-safe."""
 
-    def __init__(self, engine: SignalEngine, index: SeriesIndex, days: SeriesDays) -> None:
+    def __init__(
+        self, engine: SignalEngine, index: SeriesIndex, days: SeriesDays, head: Head
+    ) -> None:
         self._engine = engine
         self._index = index
         self._days = days
+        self._head = head
 
     def select(
         self,
@@ -57,9 +61,11 @@ class Reader:
         pieces = np.array_split(ids, count)
 
         def read(piece: IdArray) -> SeriesSamples:
+            # Before the engine is asked: what leaves the head meanwhile is found in both.
+            recent = self._head.within(piece, start_ms, end_ms)
             condition, params = self._condition(piece)
             columns = self._read(condition, params, start_ms, end_ms, query_id)
-            return self._grouped(columns, piece)
+            return self._grouped(columns, recent, piece)
 
         if count == 1:
             results: Iterator[SeriesSamples] = map(read, pieces)
@@ -117,8 +123,10 @@ class Reader:
             query_id=query_id,
         )
 
-    def _grouped(self, columns: Columns, wanted: IdArray) -> SeriesSamples:
-        ids, offsets, ts, values = _by_series(*columns)
+    def _grouped(self, stored: Columns, recent: Columns | None, wanted: IdArray) -> SeriesSamples:
+        ids, offsets, ts, values = found = _by_series(*stored)
+        if recent is not None:
+            ids, offsets, ts, values = laid_over(found, grouped(*recent))
         slots = self._index.find(ids)
         # Others come with an id range; a series without a slot was removed meanwhile.
         known = np.isin(ids, wanted, assume_unique=True) & (slots >= 0)
@@ -170,9 +178,7 @@ def _has_duplicates(columns: Columns) -> bool:
     return bool(same.any()) and bool((same & (ids[1:] == ids[:-1])).any())
 
 
-def _by_series(
-    ids: IdArray, ts: TimeArray, values: ValueArray
-) -> tuple[IdArray, NDArray[np.int64], TimeArray, ValueArray]:
+def _by_series(ids: IdArray, ts: TimeArray, values: ValueArray) -> Grouped:
     """Distinct ids, their offsets, and the columns series by series.
 
     The rows come ordered by (bucket of time, id, ts): a series is one run of rows in a bucket.

@@ -9,6 +9,7 @@ from pynomaly.storage.engine.contract import SignalEngine
 from pynomaly.storage.samples import metrics
 from pynomaly.storage.samples.config import SampleSettings
 from pynomaly.storage.samples.days import SeriesDays
+from pynomaly.storage.samples.head import Head
 from pynomaly.storage.samples.index import SeriesIndex
 from pynomaly.storage.samples.schema import DAY_MS
 
@@ -32,12 +33,14 @@ class Retention:
         engine: SignalEngine,
         index: SeriesIndex,
         days: SeriesDays,
+        head: Head,
         clock: Clock,
         settings: SampleSettings,
     ) -> None:
         self._engine = engine
         self._index = index
         self._days = days
+        self._head = head
         self._clock = clock
         self._settings = settings
         # The first run also removes what an unfinished commit of an earlier process left.
@@ -45,7 +48,12 @@ class Retention:
 
     def enforce(self) -> Removed:
         """Remove the days that are wholly older than the retention, then the oldest days until
-        the samples fit, then the series that have no samples left."""
+        the samples fit, then the series that have no samples left.
+
+        When the engine does not take what the head holds (a full disk, say), days go all the
+        same, since that makes room; series stay until the next time.
+        """
+        flushed = self._head.try_flush()
         sizes = self._bytes_by_day()
         oldest = now_ms(self._clock) - self._settings.retention_days * DAY_MS
         by_age = [day for day in sorted(sizes) if (day + 1) * DAY_MS <= oldest]
@@ -56,7 +64,9 @@ class Retention:
         for day in by_size:
             self._drop(day, "size")
         metrics.BYTES.labels("samples").set(sum(sizes.values()) - sum(sizes[d] for d in by_size))
-        if by_age or by_size or self._may_have_empty_series:
+        self._head.forget([*by_age, *by_size])
+        self._may_have_empty_series |= bool(by_age or by_size)
+        if flushed and self._may_have_empty_series:
             series = self._remove_empty_series()
             self._may_have_empty_series = False
         else:

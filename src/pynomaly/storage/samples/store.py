@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from pynomaly.model.clock import Clock
+from pynomaly.model.clock import Clock, now_ms
 from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import Matcher
 from pynomaly.model.samples import Appended, MetricMetadata, SampleBatch, SeriesSamples
@@ -21,12 +21,15 @@ from pynomaly.storage.samples import metrics
 from pynomaly.storage.samples.commit import GroupCommit, Outcome
 from pynomaly.storage.samples.config import SampleSettings
 from pynomaly.storage.samples.days import SeriesDays
+from pynomaly.storage.samples.flusher import Flusher
+from pynomaly.storage.samples.head import Head
 from pynomaly.storage.samples.index import SeriesIndex
+from pynomaly.storage.samples.log import FILE_NAME, HeadLog
 from pynomaly.storage.samples.reader import Reader
 from pynomaly.storage.samples.retention import Removed, Retention
 from pynomaly.storage.samples.schema import AREA, DAY_MS, MIGRATIONS
 from pynomaly.storage.samples.stats import StoreStats, TableSize, table_sizes
-from pynomaly.storage.samples.verify import TABLES
+from pynomaly.storage.samples.verify import TABLES, VerifyReport, verify
 from pynomaly.storage.samples.writer import CommitWriter
 
 log = logging.getLogger(__name__)
@@ -38,7 +41,10 @@ OnCommit = Callable[[int, int], None]
 
 
 class SampleStore:
-    """Samples in the engine's tables, their series in memory.
+    """Samples in a log and the engine's tables, their series in memory.
+
+    The log is in ``data_dir``; without a folder every commit goes to the engine directly. With
+    ``fsync`` a commit reaches the disk before it is acknowledged.
 
     ``on_commit(samples, newest_ms)`` is called on the event loop after each commit with the
     number of samples it stored and the greatest timestamp stored so far.
@@ -51,16 +57,20 @@ class SampleStore:
         settings: SampleSettings | None = None,
         data_dir: Path | None = None,
         *,
+        fsync: bool = False,
         on_commit: OnCommit | None = None,
     ) -> None:
         self.engine = engine
         self.settings = settings or SampleSettings()
         self.data_dir = data_dir
         self._clock = clock
+        self._fsync = fsync
         self._on_commit = on_commit
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="samples")
         self.index = SeriesIndex(self.settings.label_cache)
         self._commit: GroupCommit | None = None
+        self._flusher: Flusher | None = None
+        self._head: Head | None = None
         self._watchers: list[Callable[[int], None]] = []
 
     def watch(self, changed: Callable[[int], None]) -> None:
@@ -71,12 +81,13 @@ class SampleStore:
         self._watchers.append(changed)
 
     async def start(self) -> None:
-        """Bring the tables to this version and load the series.
+        """Bring the tables to this version, load the series, and take over what is in the log.
 
         Raises:
             DataFolderUnusable: the folder is of a newer version.
         """
         await self._in_thread(self._load)
+        self._flusher = Flusher(self._hand_over, self.settings.flush_interval)
         self._commit = GroupCommit(self._write, self.settings)
         metrics.LIMIT.set(self.settings.retention_bytes)
         if self.data_dir is not None:
@@ -87,12 +98,20 @@ class SampleStore:
         if self._commit is not None:
             commit, self._commit = self._commit, None
             await commit.close()
+        if self._flusher is not None:
+            await self._flusher.close()
+        if self._head is not None:
+            head, self._head = self._head, None
+            await self._in_thread(head.close)
         await asyncio.to_thread(self._thread.shutdown)
 
     def trouble(self) -> str | None:
         """Why samples are not stored right now; None when the last commit went well."""
-        error = self._commit.last_error if self._commit is not None else None
-        return None if error is None else f"Samples are not stored: {error}"
+        if self._commit is not None and (error := self._commit.last_error) is not None:
+            return f"Samples are not stored: {error}"
+        if self._head is not None and (error := self._head.last_error) is not None:
+            return f"Samples stay in the log, since the engine does not take them: {error}"
+        return None
 
     async def append(self, batch: SampleBatch) -> Appended:
         """See ``Appender.append``. The order of calls is the order of "received"."""
@@ -139,6 +158,24 @@ class SampleStore:
             return {metric: [known[metric]]} if metric in known else {}
         return {name: [m] for name, m in sorted(known.copy().items())}
 
+    async def flush(self) -> None:
+        """Hand what is in the log to the engine now.
+
+        Raises:
+            EngineError: it stays in the log, and can be read.
+        """
+        if self._head is not None:
+            await self._in_thread(self._head.flush)
+
+    async def verify(self) -> VerifyReport:
+        """See ``verify.verify``, of everything acknowledged so far.
+
+        Raises:
+            EngineError: the engine does not take what is in the log, or cannot read.
+        """
+        await self.flush()
+        return await asyncio.to_thread(verify, self.engine)
+
     async def enforce_retention(self) -> Removed:
         """Remove what the settings say is too old or too much; for the scheduler, say hourly.
 
@@ -155,11 +192,13 @@ class SampleStore:
         samples = sizes.get("samples", TableSize())
         ours = [sizes.get(name, TableSize()) for name in TABLES]
         days = self._days.all()
+        head = self._head
+        in_head, log_bytes = (len(head), head.log_bytes) if head is not None else (0, 0)
         return StoreStats(
             series=len(self.index),
-            samples=samples.rows,
-            bytes=samples.bytes,
-            all_bytes=sum(size.bytes for size in ours),
+            samples=samples.rows + in_head,
+            bytes=samples.bytes + log_bytes,
+            all_bytes=sum(size.bytes for size in ours) + log_bytes,
             parts=samples.parts,
             days=len(days),
             pending_samples=self._commit.pending if self._commit else 0,
@@ -184,7 +223,12 @@ class SampleStore:
         stored = sum(o.stored for o in outcomes if isinstance(o, Appended))
         if stored and self._on_commit is not None:
             self._on_commit(stored, self._writer.newest_ms)
+        if self._flusher is not None and self._head is not None and len(self._head):
+            self._flusher.committed(full=self._head.full)
         return outcomes
+
+    async def _hand_over(self) -> bool:
+        return self._head is None or await self._in_thread(self._head.try_flush)
 
     def _load(self) -> None:
         migrate(self.engine, AREA, MIGRATIONS)
@@ -198,16 +242,31 @@ class SampleStore:
             self.index.load(numbers(columns[0]), columns[1], columns[2])
         metrics.SERIES.set(len(self.index))
         self._days = SeriesDays(self.engine, self.index)
-        self._reader = Reader(self.engine, self.index, self._days)
-        parts = (self.engine, self.index, self._days, self._clock, self.settings)
-        self._writer = CommitWriter(*parts)
-        self._retention = Retention(*parts)
-        self._writer.newest_ms = self._newest()
+        head = self._head = self._open_head()
+        self._reader = Reader(self.engine, self.index, self._days, head)
+        self._writer = CommitWriter(self.engine, self.index, head, self._clock, self.settings)
+        self._retention = Retention(
+            self.engine, self.index, self._days, head, self._clock, self.settings
+        )
+        self._writer.newest_ms = max(self._newest(), head.newest_ms())
         rows = self.engine.query("SELECT metric, type, help, unit FROM metric_metadata FINAL")
         self._writer.metadata = {
             r["metric"]: MetricMetadata(r["metric"], r["type"], r["help"], r["unit"])
             for r in rows.to_pylist()
         }
+
+    def _open_head(self) -> Head:
+        """With what an earlier process left in the log, handed over if the engine takes it."""
+        file = None
+        if self.data_dir is not None:
+            file = HeadLog(self.data_dir / FILE_NAME, fsync=self._fsync)
+        now = partial(now_ms, self._clock)
+        head = Head(self.engine, self.index, self._days, file, self.settings.flush_samples, now)
+        if restored := head.restore():
+            log.info("restored %d samples from the log", restored)
+            metrics.SERIES.set(len(self.index))
+        head.try_flush()
+        return head
 
     def _newest(self) -> int:
         days = self._days.all()

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from pynomaly.model.clock import Clock, now_ms
@@ -20,11 +19,11 @@ from pynomaly.model.samples import (
     TimeArray,
     ValueArray,
 )
-from pynomaly.storage.engine.arrow import map_column, table
+from pynomaly.storage.engine.arrow import table
 from pynomaly.storage.engine.contract import SignalEngine
 from pynomaly.storage.samples import metrics
 from pynomaly.storage.samples.config import SampleSettings
-from pynomaly.storage.samples.days import SeriesDays
+from pynomaly.storage.samples.head import Head, Rows
 from pynomaly.storage.samples.index import SeriesIndex
 from pynomaly.storage.samples.schema import DAY_MS
 from pynomaly.storage.samples.types import SlotArray
@@ -88,13 +87,13 @@ class CommitWriter:
         self,
         engine: SignalEngine,
         index: SeriesIndex,
-        days: SeriesDays,
+        head: Head,
         clock: Clock,
         settings: SampleSettings,
     ) -> None:
         self._engine = engine
         self._index = index
-        self._days = days
+        self._head = head
         self._clock = clock
         self._settings = settings
         self._verified = Verified()
@@ -136,7 +135,7 @@ class CommitWriter:
         return part
 
     def _name_new_series(self, outcomes: list[_Part | ValueError]) -> None:
-        """Give every sample its series' slot; series that are new are stored first."""
+        """Give every sample its series' slot."""
         new: dict[int, Labels] = {}
         waiting: list[_Part] = []
         for place, part in enumerate(outcomes):
@@ -153,25 +152,13 @@ class CommitWriter:
                     continue
                 waiting.append(part)
         if new:
-            self._engine.insert("series", self._series_rows(new))
-            self._index.add(new)
+            self._head.learn(new)
             metrics.SERIES.set(len(self._index))
         for part in waiting:
             part.slots = self._index.find(part.ids)
         for part in outcomes:
             if isinstance(part, _Part):
                 self._refuse_collisions(part)
-
-    def _series_rows(self, new: Mapping[int, Labels]) -> pa.Table:
-        label_sets = list(new.values())
-        return table(
-            {
-                "id": np.fromiter(new, dtype=np.uint64, count=len(new)),
-                "metric_name": [labels.name for labels in label_sets],
-                "labels": map_column([labels.pairs for labels in label_sets]),
-                "created_ms": np.full(len(new), now_ms(self._clock), dtype=np.int64),
-            }
-        )
 
     def _refuse_collisions(self, part: _Part) -> None:
         if not len(part.ids):
@@ -196,28 +183,11 @@ class CommitWriter:
         parts = [part for part in parts if len(part.ids)]
         if not parts:
             return
-        ids = _joined([p.ids for p in parts])
         ts = _joined([p.ts for p in parts])
-        values = _joined([p.values for p in parts])
         slots = _joined([p.slots for p in parts])
-        self._mark_days(ts, slots)
-        self._engine.insert("samples", table({"id": ids, "ts": ts, "value": values}))
+        self._head.commit(Rows(slots, ts, _joined([p.values for p in parts])))
         self.newest_ms = max(self.newest_ms, int(ts.max()))
-        metrics.INGESTED.inc(len(ids))
-
-    def _mark_days(self, ts: TimeArray, slots: SlotArray) -> None:
-        first, last = int(ts.min()) // DAY_MS, int(ts.max()) // DAY_MS
-        if first == last:
-            self._mark_day(first, slots)
-            return
-        days = ts // DAY_MS
-        for day in np.unique(days).tolist():
-            self._mark_day(day, slots[days == day])
-
-    def _mark_day(self, day: int, slots: SlotArray) -> None:
-        absent = self._days.absent(day, slots)
-        if len(absent):
-            self._days.add(day, absent)
+        metrics.INGESTED.inc(len(ts))
 
     def _store_metadata(self, received: Sequence[MetricMetadata]) -> None:
         new = {m.name: m for m in received if self.metadata.get(m.name) != m}
@@ -235,4 +205,5 @@ class CommitWriter:
 
 
 def _joined(columns: Sequence[NDArray[Number]]) -> NDArray[Number]:
-    return columns[0] if len(columns) == 1 else np.concatenate(columns)
+    """Always a copy: the head keeps it, and a source may use its arrays again."""
+    return np.concatenate(columns)
