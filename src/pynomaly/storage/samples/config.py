@@ -32,7 +32,7 @@ class SampleSettings(Section):
         description="Seconds after which stored samples go from the log to the engine's tables.",
     )
     flush_samples: int = Field(
-        default=100_000,
+        default=250_000,
         ge=1_000,
         le=10_000_000,
         description="Samples in the log from which on they go to the engine's tables at once.",

@@ -42,6 +42,8 @@ class _Part:
     values: ValueArray
     labels: Mapping[int, Labels]
     slots: SlotArray = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    names: Mapping[int, Labels] = field(default_factory=dict)
+    """Of its series those that nobody named before."""
     refused: dict[str, int] = field(default_factory=dict)
 
     def refuse(self, bad: BoolArray, reason: str, message: str) -> None:
@@ -141,24 +143,43 @@ class CommitWriter:
         for place, part in enumerate(outcomes):
             if not isinstance(part, _Part):
                 continue
-            part.slots = self._index.find(part.ids)
+            part.slots = self._slots(part.ids)
             unknown = part.ids[part.slots < 0]
             if len(unknown):
                 try:
-                    for series in np.unique(unknown).tolist():
-                        new.setdefault(series, part.labels[series])
+                    part.names = {
+                        series: part.labels[series]
+                        for series in np.unique(unknown).tolist()
+                        if series not in new
+                    }
                 except KeyError as error:
                     outcomes[place] = ValueError(f"the batch has no labels for id {error}")
                     continue
+                new.update(part.names)
                 waiting.append(part)
         if new:
             self._head.learn(new)
             metrics.SERIES.set(len(self._index))
         for part in waiting:
-            part.slots = self._index.find(part.ids)
+            part.slots = self._slots(part.ids)
+            self._trust(part)
         for part in outcomes:
             if isinstance(part, _Part):
                 self._refuse_collisions(part)
+
+    def _slots(self, ids: IdArray) -> SlotArray:
+        """Of each sample; a series that has several in a row is looked up once."""
+        if not len(ids):
+            return np.empty(0, dtype=np.int32)
+        starts = np.flatnonzero(np.diff(ids, prepend=~ids[:1]))
+        if 2 * len(starts) > len(ids):
+            return self._index.find(ids)
+        return np.repeat(self._index.find(ids[starts]), np.diff(starts, append=len(ids)))
+
+    def _trust(self, part: _Part) -> None:
+        """The series that this part named need no comparison with the names it gave."""
+        ids = np.fromiter(part.names, dtype=np.uint64, count=len(part.names))
+        self._verified.of(part.labels, self._index.slots_used)[self._index.find(ids)] = True
 
     def _refuse_collisions(self, part: _Part) -> None:
         if not len(part.ids):
