@@ -72,6 +72,7 @@ class Head:
         self._now_ms = now_ms
         self._lock = threading.Lock()
         self._chunks: list[Rows] = []
+        self._held = 0
         # Known in memory, but neither in the log nor in the engine.
         self._unlogged: dict[int, Labels] = {}
         # In the log, but not in the engine.
@@ -81,8 +82,7 @@ class Head:
 
     def __len__(self) -> int:
         """How many samples it holds."""
-        with self._lock:
-            return sum(map(len, self._chunks))
+        return self._held
 
     @property
     def full(self) -> bool:
@@ -143,9 +143,7 @@ class Head:
         self.last_error = None
         self._series.clear()
         self._marks.clear()
-        with self._lock:
-            self._chunks.clear()
-        metrics.HEAD.set(0)
+        self._replace([])
         if self._log is not None:
             self._log.clear()
 
@@ -199,8 +197,7 @@ class Head:
         if rows is None:
             return
         kept = rows.where(~np.isin(rows.ts // DAY_MS, days))
-        with self._lock:
-            self._chunks = [kept] if len(kept) else []
+        self._replace([kept] if len(kept) else [])
         self._marks = [{d: s for d, s in m.items() if d not in days} for m in self._marks]
 
     def close(self) -> None:
@@ -225,11 +222,18 @@ class Head:
     def _hold(self, rows: Rows, marks: Marks) -> None:
         if not len(rows):
             return
-        with self._lock:
-            self._chunks.append(rows)
         if marks:
             self._marks.append(marks)
-        metrics.HEAD.set(len(self))
+        with self._lock:
+            self._chunks.append(rows)
+            self._held += len(rows)
+        metrics.HEAD.set(self._held)
+
+    def _replace(self, chunks: list[Rows]) -> None:
+        with self._lock:
+            self._chunks = chunks
+            self._held = sum(map(len, chunks))
+        metrics.HEAD.set(self._held)
 
     def _new_marks(self, rows: Rows) -> Marks:
         """The days on which these series have no sample yet."""
