@@ -6,7 +6,17 @@ import json
 import tempfile
 from pathlib import Path
 
-ALL = ["remote_write", "queries", "dashboards", "footprint", "page", "lint", "sdk", "backtest"]
+ALL = [
+    "remote_write",
+    "queries",
+    "dashboards",
+    "footprint",
+    "page",
+    "lint",
+    "rules",
+    "sdk",
+    "backtest",
+]
 
 
 def main() -> None:

@@ -126,11 +126,12 @@ def pynomaly(folder: Path, *options: str) -> Generator[Server, None, None]:
 
 
 @contextmanager
-def prometheus(folder: Path) -> Generator[Server, None, None]:
+def prometheus(folder: Path, rules: Path | None = None) -> Generator[Server, None, None]:
     """Debian's Prometheus as a remote-write receiver that scrapes nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder.parent / f"{folder.name}.yml"
-    config.write_text("global: {scrape_interval: 15s}\n")
+    named = f"rule_files: [{rules}]\n" if rules else ""
+    config.write_text("global: {scrape_interval: 15s, evaluation_interval: 1m}\n" + named)
     port = free_port()
     command = [
         _program("prometheus"),

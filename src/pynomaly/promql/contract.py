@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,4 +104,13 @@ class Querier(Protocol):
         self, expr: str, start_ms: int, end_ms: int, step_ms: int, *, timeout: float = 120.0
     ) -> QueryResult:
         """Evaluate at ``start, start + step, … <= end``."""
+        ...
+
+
+@runtime_checkable
+class SharingQuerier(Protocol):
+    """A querier that can read for many expressions at once."""
+
+    def sharing(self, expressions: Sequence[str]) -> Querier:
+        """A querier for these expressions at one moment; it does not see later writes."""
         ...

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 
@@ -27,8 +27,9 @@ from pynomaly.promql.nodes import Node, ValueType
 from pynomaly.promql.ordering import in_order
 from pynomaly.promql.parser import parse
 from pynomaly.promql.query_log import QueryLog
+from pynomaly.promql.shared_reads import SharedReads
 from pynomaly.promql.state import Grid, QueryState
-from pynomaly.storage.samples.contract import SampleReader
+from pynomaly.storage.samples.contract import SampleSelector
 
 
 class LocalQuerier:
@@ -40,7 +41,7 @@ class LocalQuerier:
 
     def __init__(
         self,
-        reader: SampleReader,
+        reader: SampleSelector,
         executor: Executor,
         settings: QuerySettings | None = None,
         *,
@@ -52,6 +53,19 @@ class LocalQuerier:
         self._settings = settings or QuerySettings()
         self._cancel_read = cancel_read
         self._query_log = query_log
+
+    def sharing(self, expressions: Sequence[str]) -> "LocalQuerier":
+        """The same for these expressions at one moment, reading what they share only once.
+
+        For a moment only: it does not see what is written after it has read.
+        """
+        return LocalQuerier(
+            SharedReads(self._reader, expressions),
+            self._executor,
+            self._settings,
+            cancel_read=self._cancel_read,
+            query_log=self._query_log,
+        )
 
     async def instant(self, expr: str, at_ms: int, *, timeout: float = 120.0) -> QueryResult:
         """Evaluate at one time; see ``Querier``."""

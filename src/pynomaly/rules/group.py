@@ -13,7 +13,7 @@ from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.model.matcher import MatchOp
 from pynomaly.model.samples import STALE, SampleBatch
 from pynomaly.observability import REGISTRY
-from pynomaly.promql.contract import Querier, QueryTimeout
+from pynomaly.promql.contract import Querier, QueryTimeout, SharingQuerier
 from pynomaly.promql.parser import parse, selectors
 from pynomaly.rules.config import RuleGroup
 from pynomaly.rules.evaluate import ALERTS, FOR_STATE, Link, Outcome, RuleState, evaluate
@@ -116,23 +116,29 @@ class GroupRunner:
             # Evaluated now, the alerts of before the restart would be forgotten for good.
             self._all_unanswered(now, error)
             return changed
+        querier = self._for_this_moment()
         for state, reads in zip(self.rules, self._reads, strict=True):
             if self._depends_on_unwritten(reads):
                 await self._write(at_ms)
-            changed += await self._one(state, now)
+                querier = self._for_this_moment()
+            changed += await self._one(state, querier, now)
         await self._write(at_ms)
         self.evaluation_seconds = time.perf_counter() - began
         self.last_evaluation = now
         _DURATION.observe(self.evaluation_seconds)
         return changed
 
-    async def _one(self, state: RuleState, now: float) -> list[Alert]:
+    def _for_this_moment(self) -> Querier:
+        """What answers until the group writes something that its rules read."""
+        if isinstance(self._querier, SharingQuerier):
+            return self._querier.sharing([state.rule.expr for state in self.rules])
+        return self._querier
+
+    async def _one(self, state: RuleState, querier: Querier, now: float) -> list[Alert]:
         _EVALUATIONS.labels(self.group.name).inc()
         offset, limit = self.group.query_offset, self.group.limit
         try:
-            outcome = await evaluate(
-                state, self._querier, now, offset, limit, self._link, self._outside
-            )
+            outcome = await evaluate(state, querier, now, offset, limit, self._link, self._outside)
         except (PeerAway, QueryTimeout) as error:
             state.unanswered_since = state.unanswered_since or now
             self._failed(state, error)
