@@ -5,9 +5,11 @@ The answers are plain text, since senders log them and read only the status:
 413, 415; 429 and 503 with Retry-After, nothing stored (send again).
 """
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from pynomaly.access.asgi import require
+from pynomaly.access.asgi import Guarded
 from pynomaly.access.policy import Action
 from pynomaly.api.ingest.body import RETRY_AFTER, Room, drain, pieces_of, read_body
 from pynomaly.ingest.push import REQUESTS, Outcome, PushDeps, Unsupported
@@ -19,9 +21,9 @@ _WRITTEN = "x-prometheus-remote-write-{}-written"
 
 
 def router(deps: PushDeps) -> APIRouter:
-    """The route."""
+    """The route. It is Starlette's: FastAPI's own costs a third of a small request's time, to
+    find parameters that there are none of."""
     receiver, room = Receiver(deps), Room(deps.limits.max_bytes_in_flight)
-    routes = APIRouter(tags=["ingest"], dependencies=[Depends(require(Action.METRICS_WRITE))])
 
     async def write(request: Request) -> Response:
         version, outcome = Version.V1, Outcome()
@@ -40,7 +42,13 @@ def router(deps: PushDeps) -> APIRouter:
             return _answer(version, outcome, 400, outcome.message())
         return _answer(version, outcome, 204)
 
-    routes.add_api_route("/api/v1/write", write, methods=["POST"], status_code=204)
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await write(Request(scope, receive))
+        await response(scope, receive, send)
+
+    routes = APIRouter()
+    guarded = Guarded(serve, Action.METRICS_WRITE)
+    routes.routes.append(Route("/api/v1/write", guarded, methods=["POST"]))
     return routes
 
 
