@@ -211,6 +211,19 @@ async def test_days_go_even_if_the_engine_takes_nothing(
     assert (report.sound, report.series_without_samples) == (True, 0)
 
 
+async def test_series_whose_samples_went_from_the_head_are_stored_all_the_same(
+    store: SampleStore, engine: Moody, clock: FakeClock
+) -> None:
+    await put(store, (UP, NOW_MS - 29 * DAY_MS, 1.0))
+    engine.refuses = DiskFull("The disk is full.")
+    await clock.advance(3 * 86_400)
+    assert len((await store.enforce_retention()).by_age) == 1
+    engine.refuses = None
+    await put(store, *((UP, NOW_MS - t, 1.0) for t in range(500)))
+    assert (await store.verify()).sound
+    assert len(read(store)[UP]) == 500
+
+
 async def test_a_commit_that_failed_leaves_its_series_to_the_next(
     store: SampleStore, engine: Moody, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,11 @@
 """When the head goes to the engine: as soon as it is full, else some seconds after a commit."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+
+log = logging.getLogger(__name__)
 
 
 class Flusher:
@@ -36,6 +39,14 @@ class Flusher:
                 await asyncio.wait_for(self._full.wait(), self._interval)
             self._some.clear()
             self._full.clear()
-            if not await self._flush():
+            if not await self._worked():
                 await asyncio.sleep(self._interval)
                 self._some.set()
+
+    async def _worked(self) -> bool:
+        try:
+            return await self._flush()
+        except Exception:
+            # The outermost guard: the samples are in the log, and the next flush may work.
+            log.exception("handing samples to the engine failed")
+            return False

@@ -131,11 +131,13 @@ class Head:
             EngineError: everything stays here, and can be read.
         """
         rows = self._joined()
-        if rows is None:
+        if rows is None and not self._series:
             return
         try:
             with metrics.FLUSH_SECONDS.time():
                 self._insert(self._series, self._marks, rows)
+            if self._log is not None:
+                self._log.clear()
         except EngineError as error:
             metrics.FLUSH_FAILURES.inc()
             self.last_error = error
@@ -144,8 +146,6 @@ class Head:
         self._series.clear()
         self._marks.clear()
         self._replace([])
-        if self._log is not None:
-            self._log.clear()
 
     def try_flush(self) -> bool:
         """The same, but only says whether it worked."""
@@ -254,11 +254,15 @@ class Head:
         for day, slots in marks.items():
             self._days.mark(day, slots)
 
-    def _insert(self, series: Mapping[int, Labels], marks: Sequence[Marks], rows: Rows) -> None:
+    def _insert(
+        self, series: Mapping[int, Labels], marks: Sequence[Marks], rows: Rows | None
+    ) -> None:
         """In this order: series without samples do no harm, samples without series are lost."""
         if series:
             self._engine.insert("series", self._series_rows(series))
         self._days.store([pair for each in marks for pair in each.items()])
+        if rows is None:  # their days were removed
+            return
         ids = self._index.ids(rows.slots)
         self._engine.insert("samples", table({"id": ids, "ts": rows.ts, "value": rows.values}))
 

@@ -88,8 +88,15 @@ class HeadLog:
         self.size += len(record)
 
     def clear(self) -> None:
-        """Forget every commit: they are in the engine's tables."""
-        os.ftruncate(self._fd, 0)
+        """Forget every commit: they are in the engine's tables.
+
+        Raises:
+            EngineError: they are still in the log.
+        """
+        try:
+            os.ftruncate(self._fd, 0)
+        except OSError as error:
+            raise _translated(error) from error
         self.size = 0
 
     def close(self) -> None:
