@@ -1,7 +1,7 @@
 """Ten thousand alerting rules over a hundred thousand series, beside Prometheus.
 
-Both are fed the same ten minutes by remote write, and then evaluate by themselves, every minute. Ours
-judges no anomalies meanwhile. SCALE makes it smaller (``SCALE=0.1``).
+Both are fed the same ten minutes by remote write, and then evaluate by themselves, every minute.
+Ours judges no anomalies meanwhile. SCALE makes it smaller (``SCALE=0.1``).
 """
 
 import os
