@@ -165,3 +165,39 @@ async def test_active_alerts_show_firing_ones_first() -> None:
     assert (answer["firing"], answer["pending"]) == (1, 1)
     assert [alert["name"] for alert in answer["alerts"]] == ["Always", "Waits"]
     assert (await serve("/api/alerts/active?severity=none"))["pending"] == 0
+
+
+async def test_groups_come_page_by_page() -> None:
+    first = (await serve("/api/v1/rules?group_limit=1"))["data"]
+    token = first["groupNextToken"]
+    second = (await serve(f"/api/v1/rules?group_limit=1&group_next_token={token}"))["data"]
+
+    assert [len(page["groups"]) for page in (first, second)] == [1, 1]
+    assert first["groups"][0]["name"] != second["groups"][0]["name"]
+    assert "groupNextToken" not in second
+
+
+@pytest.mark.parametrize(
+    ("query", "fault"),
+    [
+        ("group_next_token=x", "group_limit needs to be present"),
+        ("group_limit=many", "a valid number"),
+        ("group_limit=0", "greater than 0"),
+        ("group_limit=1&group_next_token=x", "were rule groups changed?"),
+        ("match[]=sum(x)", "not a metric selector"),
+    ],
+)
+async def test_wrong_parameters_are_refused_with_what_is_wrong(query: str, fault: str) -> None:
+    answer = await serve(f"/api/v1/rules?{query}")
+
+    assert answer["errorType"] == "bad_data"
+    assert fault in answer["error"]
+
+
+async def test_rules_are_chosen_by_the_labels_that_they_add() -> None:
+    ops = (await serve('/api/v1/rules?match[]={team="ops"}'))["data"]["groups"]
+    none = (await serve('/api/v1/rules?match[]={team="dev"}'))["data"]["groups"]
+
+    assert all(rule["labels"]["team"] == "ops" for group in ops for rule in group["rules"])
+    assert ops
+    assert none == []

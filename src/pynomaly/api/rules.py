@@ -1,6 +1,8 @@
 """``/api/v1/rules`` and ``/api/v1/alerts``, in the shape of Prometheus 3."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +12,11 @@ from pynomaly.access.asgi import require
 from pynomaly.access.policy import Action
 from pynomaly.api.encoding import compressed, encode_data
 from pynomaly.api.prometheus.parameters import InvalidParameter
+from pynomaly.api.prometheus.selections import parse_selections
 from pynomaly.model.alert import Alert
+from pynomaly.model.errors import PynomalyError
+from pynomaly.model.labels import Labels
+from pynomaly.model.matcher import Matcher, all_match
 from pynomaly.rules.evaluate import RuleState
 from pynomaly.rules.group import GroupRunner
 from pynomaly.rules.manager import RuleManager
@@ -25,10 +31,11 @@ def router(manager: RuleManager) -> APIRouter:
 
     @routes.get("/rules", dependencies=[Depends(require(Action.RULES_READ))])
     async def rules(request: Request) -> Response:
-        """Every rule with its state; filtered by type, names, groups and files."""
-        wanted = _selection(request)
-        shown = (_group(runner, wanted, _without_alerts(request)) for runner in manager.groups())
-        return _answer(request, {"groups": [group for group in shown if group]})
+        """Every rule with its state; filtered by type, names, groups, files and labels."""
+        wanted, page = _selection(request), Page.of(request)
+        without_alerts = _without_alerts(request)
+        shown = ((r.group.key, _group(r, wanted, without_alerts)) for r in manager.groups())
+        return _answer(request, page.cut([(key, group) for key, group in shown if group]))
 
     @routes.get("/alerts", dependencies=[Depends(require(Action.ALERTS_READ))])
     async def alerts(request: Request) -> Response:
@@ -51,6 +58,10 @@ def _selection(request: Request) -> Callable[[GroupRunner, RuleState], bool]:
         raise InvalidParameter("type", f'not supported value "{kind}"')
     names, groups = set(query.getlist("rule_name[]")), set(query.getlist("rule_group[]"))
     files = set(query.getlist("file[]"))
+    try:
+        selections = parse_selections(query.getlist("match[]"))
+    except PynomalyError as error:
+        raise InvalidParameter("match[]", error.message) from error
 
     def wanted(runner: GroupRunner, state: RuleState) -> bool:
         return (
@@ -58,9 +69,52 @@ def _selection(request: Request) -> Callable[[GroupRunner, RuleState], bool]:
             and (not names or state.rule.name in names)
             and (not groups or runner.group.name in groups)
             and (not files or runner.group.file in files)
+            and (not selections or any(_has(state, matchers) for matchers in selections))
         )
 
     return wanted
+
+
+def _has(state: RuleState, matchers: Sequence[Matcher]) -> bool:
+    """Whether the labels of a rule satisfy every matcher; templates are compared as they stand."""
+    return all_match(matchers, Labels(state.labels))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which groups to show at once: ``limit`` of them (0: all), from that of ``token`` on."""
+
+    limit: int = 0
+    token: str = ""
+
+    @classmethod
+    def of(cls, request: Request) -> "Page":
+        """``group_limit`` and ``group_next_token`` of a request."""
+        limit = request.query_params.get("group_limit", "")
+        token = request.query_params.get("group_next_token", "")
+        if token and not limit:
+            fault = "group_limit needs to be present in order to paginate over the groups"
+            raise InvalidParameter("group_next_token", fault)
+        if limit and not limit.isdecimal():
+            raise InvalidParameter("group_limit", "group_limit needs to be a valid number")
+        if limit and int(limit) == 0:
+            raise InvalidParameter("group_limit", "group_limit needs to be greater than 0")
+        return cls(int(limit or 0), token)
+
+    def cut(self, groups: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+        """The groups of this page, and the token of the next one if there is one."""
+        tokens = [_token(key) for key, _ in groups]
+        if self.token and self.token not in tokens:
+            fault = f"invalid group_next_token '{self.token}'. were rule groups changed?"
+            raise InvalidParameter("group_next_token", fault)
+        first = tokens.index(self.token) if self.token else 0
+        last = first + self.limit if self.limit else len(groups)
+        shown: dict[str, Any] = {"groups": [group for _, group in groups[first:last]]}
+        return shown if last >= len(groups) else {**shown, "groupNextToken": tokens[last]}
+
+
+def _token(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _without_alerts(request: Request) -> bool:
