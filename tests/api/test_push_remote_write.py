@@ -76,6 +76,20 @@ async def test_a_1_0_request_is_stored(headers: dict[str, str]) -> None:
     assert "x-prometheus-remote-write-samples-written" not in answer.headers
 
 
+@pytest.mark.parametrize("count", [10, 20_000], ids=["decoded at once", "decoded in a thread"])
+async def test_bodies_of_every_size_are_stored(count: int) -> None:
+    samples = [(NOW_MS - i, float(i)) for i in range(count)]
+    recorder = Recorder()
+    answer = await write(recorder, body_v1(({"__name__": "up"}, samples)), V1)
+    assert answer.status_code == 204
+    assert recorder.rows == [("up", ts, value) for ts, value in samples]
+
+
+async def test_other_methods_are_405() -> None:
+    async with client(Recorder()) as http:
+        assert (await http.get("/api/v1/write")).status_code == 405
+
+
 async def test_a_2_0_request_is_stored_and_its_samples_are_counted() -> None:
     request = v2.Request(symbols=[b"", b"__name__", b"up", b"help"])
     one = request.timeseries.add(labels_refs=[1, 2])
