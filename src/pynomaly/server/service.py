@@ -358,13 +358,14 @@ class Service:
         push = PushDeps(self._backend.appender, self._clock, self._configuration.ingest)
         return api_app.create_app(
             [
+                # First, since it is asked for most, and routes are tried in turn.
+                ingest.router(push),
                 prometheus.router(queries),
                 prometheus.probes(self.health.ready),
                 rules_api.router(self._rules),
                 rules_backtest_api.router(self._backtests, self._clock),
                 rules_lint_api.router(self._lint),
                 alerts_api.router(self._rules),
-                ingest.router(push),
                 health.router(self.health),
                 control.router(self.reload),
                 storage_api.router(self._backend.verify),

@@ -248,3 +248,14 @@ def test_the_memory_of_series_is_bounded_and_batches_keep_their_labels() -> None
     assert [labels["i"] for one in held for labels, _, _ in rows(one)] == [
         str(i) for i in range(100)
     ]
+
+
+def test_labels_can_be_asked_for_again_and_by_everyone() -> None:
+    """They are kept as they were read until somebody asks, and read again after that."""
+    decoder = DecoderV1()
+    request = WriteRequest(timeseries=[series({"__name__": "up", "job": "a"}, (NOW, 1.0))])
+    body = request.SerializeToString()
+    first, again = (decoder.decode(padded(body)).batch for _ in range(2))
+    up = int(first.ids[0])
+    expected = Labels({"__name__": "up", "job": "a"})
+    assert [first.labels[up], first.labels[up], again.labels[up]] == [expected] * 3

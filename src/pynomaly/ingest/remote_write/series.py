@@ -14,6 +14,9 @@ _LABEL_MASK = (1 << 44) - 1
 _SHOWN_LABELS = 12
 _SHOWN_BYTES = 80
 
+_FRESH = 20_000
+"""As many label sets are kept as they were read, until somebody asks for them."""
+
 REFUSED = 0
 """In place of an id: no series can have these labels."""
 
@@ -76,7 +79,8 @@ class SeriesIds(dict[Key, int], Generic[Key]):
         super().__init__()
         self._read = read
         self._keys: dict[int, Key] = {}
-        self.labels: Mapping[int, Labels] = _LabelsById(read, self._keys)
+        self._fresh: dict[int, Labels] = {}
+        self.labels: Mapping[int, Labels] = _LabelsById(read, self._keys, self._fresh)
 
     def __missing__(self, key: Key) -> int:
         try:
@@ -92,6 +96,9 @@ class SeriesIds(dict[Key, int], Generic[Key]):
         other = self._keys.setdefault(found, key)
         if other != key and self._read(other) != labels:
             raise InvalidLabels(f"{labels}: its labels have the same hash as {self._read(other)}")
+        if len(self._fresh) >= _FRESH:
+            self._fresh.clear()
+        self._fresh[found] = labels
         return found
 
     def fault(self, key: Key) -> str:
@@ -104,14 +111,18 @@ class SeriesIds(dict[Key, int], Generic[Key]):
 
 
 class _LabelsById(Mapping[int, Labels], Generic[Key]):
-    """Labels are made when somebody asks: the store does so for unseen series only."""
+    """Labels are made when somebody asks: the store does so for unseen series only, and once."""
 
-    def __init__(self, read: Callable[[Key], Labels], keys: dict[int, Key]) -> None:
+    def __init__(
+        self, read: Callable[[Key], Labels], keys: dict[int, Key], fresh: dict[int, Labels]
+    ) -> None:
         self._read = read
         self._keys = keys
+        self._fresh = fresh
 
     def __getitem__(self, series: int) -> Labels:
-        return self._read(self._keys[series])
+        labels = self._fresh.pop(series, None)
+        return self._read(self._keys[series]) if labels is None else labels
 
     def __contains__(self, series: object) -> bool:
         return series in self._keys
