@@ -26,6 +26,7 @@ from pynomaly.server.backends import Backend
 from pynomaly.server.sections import Configuration
 from pynomaly.server.service import Say, Service
 from pynomaly.storage.engine.contract import DiskFull
+from pynomaly.storage.samples.log import HeadLog
 from tests.product import unused_port
 
 STEP = 5.0
@@ -277,6 +278,7 @@ async def test_when_nothing_is_stored_any_more_that_is_told_and_its_end_as_well(
 
         with monkeypatch.context() as patched:
             patched.setattr(engine, "insert", full)
+            patched.setattr(HeadLog, "append", full)
             assert await write(world, 0.0) == 503
             assert "IngestionStopped" in await world.until({"IngestionStopped"}, 5)
         for _ in range(12):
