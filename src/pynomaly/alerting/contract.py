@@ -1,6 +1,7 @@
 """What passes between the stages of alerting, and what a channel owes."""
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -9,12 +10,37 @@ from pynomaly.model.alert import Alert, AlertState
 from pynomaly.model.labels import Labels
 
 
+class Outcome(StrEnum):
+    """What became of an attempt to deliver."""
+
+    DELIVERED = "delivered"
+    RETRYABLE = "retryable"
+    PERMANENT = "permanent"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at delivering, as the explanation shows it. ``at``: epoch seconds it began.
+
+    ``reason`` is for people and holds no secret.
+    """
+
+    at: float
+    seconds: float
+    outcome: Outcome
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
     """The state of a group of alerts, to be told to one receiver.
 
     ``alerts``: those that fire, and those that have just been resolved. ``at``: epoch seconds of
-    the change. ``truncated``: how many alerts were left out.
+    the change. ``truncated``: how many alerts were left out. ``id`` is the same for every attempt
+    to tell this state, also after a restart, so that a receiver can tell a repetition from news.
+    After ``deadline`` (epoch seconds) trying again is pointless, since the group is looked at
+    anew. ``memory`` is what the channel's last delivery to this group returned (the id of a
+    message that can be updated), empty when the group was told nothing before.
     """
 
     receiver: str
@@ -24,6 +50,10 @@ class Notification:
     at: float
     reason: str = ""
     truncated: int = 0
+    id: str = ""
+    deadline: float = math.inf
+    memory: Mapping[str, str] = field(default_factory=dict)
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def firing(self) -> list[Alert]:
@@ -38,9 +68,14 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A notification that goes no further, and why."""
+    """A notification that goes no further, and why.
+
+    ``failed``: it should have been delivered and was not, so that its group tries again.
+    """
 
     reason: str
+    failed: bool = False
+    attempts: tuple[Attempt, ...] = ()
 
 
 class Stage(Protocol):
@@ -51,20 +86,18 @@ class Stage(Protocol):
         ...
 
 
-class Outcome(StrEnum):
-    """What became of an attempt to deliver."""
-
-    DELIVERED = "delivered"
-    RETRYABLE = "retryable"
-    PERMANENT = "permanent"
-
-
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The outcome of one attempt. ``reason`` is for people and holds no secret."""
+    """The outcome of one attempt. ``reason`` is for people and holds no secret.
+
+    ``memory`` is kept with the group and given to its next notification; None keeps what is.
+    ``retry_after``: seconds that the receiver asks to be left alone for.
+    """
 
     outcome: Outcome
     reason: str = ""
+    memory: Mapping[str, str] | None = None
+    retry_after: float = 0.0
 
 
 class Channel(Protocol):
