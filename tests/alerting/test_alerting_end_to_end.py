@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from alerting_receiver import Receiver, receiver
 
-from pynomaly.alerting.channels.webhook import WebhookChannel
+from pynomaly.alerting.channels.webhook.channel import WebhookChannel
 from pynomaly.alerting.config import WebhookSettings
 from pynomaly.alerting.repository import MemoryLog
 from pynomaly.alerting.service import Notifier

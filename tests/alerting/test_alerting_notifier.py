@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alerting_receiver import Receiver, receiver
 
-from pynomaly.alerting.channels.webhook import WebhookChannel
+from pynomaly.alerting.channels.webhook.channel import WebhookChannel
 from pynomaly.alerting.config import WebhookSettings
 from pynomaly.alerting.contract import Delivery, Notification, NotificationLog, Outcome, Told
 from pynomaly.alerting.repository import MemoryLog, RecordsLog

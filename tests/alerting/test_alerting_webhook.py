@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from alerting_receiver import receiver
 
-from pynomaly.alerting.channels.webhook import WebhookChannel
+from pynomaly.alerting.channels.webhook.channel import WebhookChannel
 from pynomaly.alerting.config import WebhookSettings
 from pynomaly.alerting.contract import Notification, Outcome
 from pynomaly.alerting.payload import webhook_payload

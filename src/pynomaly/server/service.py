@@ -19,7 +19,7 @@ from pynomaly import __version__
 from pynomaly.access.asgi import AccessMiddleware
 from pynomaly.access.audit import AuditLog
 from pynomaly.access.gate import Gate
-from pynomaly.alerting.channels.webhook import WebhookChannel
+from pynomaly.alerting.channels.webhook.channel import WebhookChannel
 from pynomaly.alerting.contract import Stage
 from pynomaly.alerting.repository import RecordsLog
 from pynomaly.alerting.service import Notifier

@@ -1,0 +1,53 @@
+"""``jira_configs``."""
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pynomaly.alerting.channels.config import ChannelDefaults, HttpChannelConfig
+from pynomaly.alerting.channels.fields import Text, Url
+from pynomaly.model.document import Section
+from pynomaly.model.duration import Duration
+
+
+class JiraField(Section):
+    """A text of an issue, and whether it is written again when the issue is updated."""
+
+    template: Text = ""
+    enable_update: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _text_alone(cls, data: Any) -> Any:
+        return {"template": data} if isinstance(data, str) else data
+
+
+class JiraConfig(HttpChannelConfig):
+    """An issue for each group of alerts."""
+
+    kind: ClassVar[str] = "jira"
+
+    api_url: Url | None = None
+    api_type: Literal["auto", "cloud", "datacenter"] = "auto"
+    project: Text = Field(min_length=1)
+    summary: JiraField = JiraField(template='{{ template "jira.default.summary" . }}')
+    description: JiraField = JiraField(template='{{ template "jira.default.description" . }}')
+    labels: list[Text] = Field(default_factory=list)
+    priority: Text = '{{ template "jira.default.priority" . }}'
+    issue_type: Text = Field(min_length=1)
+    reopen_transition: Text = ""
+    resolve_transition: Text = ""
+    wont_fix_resolution: Text = ""
+    reopen_duration: Duration = 0.0
+    fields: dict[Text, Any] = Field(default_factory=dict)
+
+    def inherit(self, defaults: ChannelDefaults) -> Self:
+        """With the address of ``global``.
+
+        Raises:
+            ValueError: there is no address.
+        """
+        url = self.api_url or defaults.jira_api_url
+        if url is None:
+            raise ValueError("no Jira: set api_url here, or jira_api_url under global")
+        return super().inherit(defaults).model_copy(update={"api_url": url})

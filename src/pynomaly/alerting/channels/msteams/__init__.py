@@ -1,0 +1,1 @@
+"""Microsoft Teams by the connectors of Office 365."""

@@ -1,0 +1,1 @@
+"""Microsoft Teams by a flow of Power Automate."""

@@ -1,0 +1,1 @@
+"""VictorOps, today Splunk On-Call."""

@@ -1,0 +1,1 @@
+"""Webhooks: a POST of JSON to any address."""
