@@ -48,18 +48,20 @@ def load(
     *,
     overlay: Mapping[Path, Any] | None = None,
     origins: Mapping[Path, str] | None = None,
+    loader: type[yaml.SafeLoader] = yaml.SafeLoader,
 ) -> Model:
     """Read a YAML document into ``model``.
 
     ``source`` is the file's name for messages. ``overlay`` sets values at paths over the file's,
     for environment variables and options; ``origins`` names where each came from, so that a fault
-    names the variable instead of a line of the file.
+    names the variable instead of a line of the file. ``loader``: ``TextLoader`` for a document
+    in which ``17:00``, ``no`` and ``007`` are what they look like.
 
     Raises:
         ConfigError: not YAML, a key that is not known, or a value that is wrong; every fault
             found is in the message, one a line. What may be a secret is not shown.
     """
-    node, data = _parse(text, source)
+    node, data = parse(text, source, loader)
     for path, value in (overlay or {}).items():
         _set(data, path, value)
     try:
@@ -71,13 +73,34 @@ def load(
         raise ConfigError("\n".join(faults)) from None
 
 
-def _parse(text: str, source: str) -> tuple[yaml.Node | None, dict[Any, Any]]:
+class TextLoader(yaml.SafeLoader):
+    """Leaves every value but null a text; the model makes numbers of those that it expects.
+
+    What programs in Go read is so: there the target decides what a value is, and what YAML 1.1
+    makes of ``17:00`` (1020) or ``off`` (false) does not come into it.
+    """
+
+
+TextLoader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in resolvers if tag.endswith((":null", ":merge"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse(
+    text: str, source: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader
+) -> tuple[yaml.Node | None, dict[Any, Any]]:
+    """A YAML document that is a mapping: its nodes, for ``line_of``, and its contents.
+
+    Raises:
+        ConfigError: not YAML, not a mapping, or a key that is there twice.
+    """
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=loader)
         for key in _repeated_keys(node):
             at = key.start_mark.line + 1
             raise ConfigError(f"{source}:{at}: the key {key.value!r} is there twice; keep one")
-        data = yaml.safe_load(text)
+        data = yaml.load(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f":{mark.line + 1}" if mark else ""

@@ -22,16 +22,20 @@ class MatchOp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """One condition on one label; a label that is absent has the value ``""``."""
+    """One condition on one label; a label that is absent has the value ``""``.
+
+    ``dot_all``: whether ``.`` matches a newline, as it does in Prometheus; not in Alertmanager.
+    """
 
     name: str
     op: MatchOp
     value: str
+    dot_all: bool = field(default=True, repr=False, compare=False, kw_only=True)
     _regex: Any = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         if self.op in (MatchOp.REGEX, MatchOp.NOT_REGEX):
-            object.__setattr__(self, "_regex", compile_anchored(self.value))
+            object.__setattr__(self, "_regex", compile_anchored(self.value, dot_all=self.dot_all))
 
     def matches(self, value: str) -> bool:
         """Whether a label of this value satisfies the matcher."""
@@ -49,15 +53,17 @@ class Matcher:
         return f"{self.name}{self.op}{quoted(self.value)}"
 
 
-def compile_anchored(pattern: str) -> Any:
+def compile_anchored(pattern: str, *, dot_all: bool = True) -> Any:
     """Compile an RE2 pattern as Prometheus does: anchored, ``.`` matches a newline.
+
+    ``dot_all=False``: as Alertmanager does, where it does not.
 
     Raises:
         BadInput: the pattern is not RE2.
     """
     try:
         re2.compile(pattern, _OPTIONS)  # alone: "a)|(b" would be valid between our parentheses
-        return re2.compile(f"^(?s:{pattern})$", _OPTIONS)
+        return re2.compile(f"^(?{'s' if dot_all else ''}:{pattern})$", _OPTIONS)
     except re2.error as error:
         raise BadInput(f"{pattern!r} is not a valid RE2 regular expression: {error}") from error
 

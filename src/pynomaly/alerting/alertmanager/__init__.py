@@ -1,0 +1,1 @@
+"""Alertmanager's configuration file and what it means: routes, matchers, intervals, receivers."""
