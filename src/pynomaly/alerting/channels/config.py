@@ -1,7 +1,7 @@
 """What the sections of all channels share, and the part of ``global`` that they inherit."""
 
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -151,7 +151,7 @@ def or_default(
     }
 
 
-SectionType = Any
+SectionType = TypeVar("SectionType", bound=Section)
 
 
 def located(section: SectionType, base: Path) -> SectionType:

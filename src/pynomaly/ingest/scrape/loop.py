@@ -98,6 +98,11 @@ class ScrapeLoop:
         self._reported = False
         self._headers = request_headers(job, target.timeout)
 
+    @property
+    def metadata(self) -> Sequence[MetricMetadata]:
+        """What the target said of its metric families when it was last scraped, by name."""
+        return self._series.metadata
+
     def take_over(self, other: "ScrapeLoop") -> None:
         """Go on where a stopped loop of the same labels left: its series are ours to end."""
         self._memory = other._memory

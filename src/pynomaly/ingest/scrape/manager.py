@@ -24,6 +24,7 @@ from pynomaly.ingest.scrape.targets import Dropped, Target
 from pynomaly.model.clock import Clock
 from pynomaly.model.duration import format_duration
 from pynomaly.model.labels import Labels
+from pynomaly.model.samples import MetricMetadata
 from pynomaly.storage.samples.contract import Appender
 from pynomaly.storage.scheduler import Scheduler
 
@@ -88,6 +89,11 @@ class ScrapeManager:
     def targets(self) -> Sequence[TargetStatus]:
         """The active targets of all pools."""
         return [_status(loop) for pool in self._pools.values() for loop in pool.loops.values()]
+
+    def target_metadata(self) -> Sequence[tuple[Labels, Sequence[MetricMetadata]]]:
+        """The labels of each active target, and what it says of its metric families."""
+        loops = (loop for name in sorted(self._pools) for loop in self._pools[name].loops.values())
+        return [(loop.target.labels, loop.metadata) for loop in loops]
 
     def dropped_targets(self) -> Sequence[Dropped]:
         """Targets that relabelling dropped; of each pool at most ``keep_dropped_targets``."""

@@ -73,6 +73,11 @@ class TargetSeries:
         self._metadata: set[MetricMetadata] = set()
         self._steady: _Steady | None = None
 
+    @property
+    def metadata(self) -> Sequence[MetricMetadata]:
+        """What the last body said of its metric families, by name."""
+        return sorted(self._metadata, key=lambda said: said.name)
+
     def read(self, body: bytes, content_type: str, now_ms: int) -> Scraped:
         """The samples of a body.
 
