@@ -40,7 +40,8 @@ class Notification:
     to tell this state, also after a restart, so that a receiver can tell a repetition from news.
     After ``deadline`` (epoch seconds) trying again is pointless, since the group is looked at
     anew. ``memory`` is what the channel's last delivery to this group returned (the id of a
-    message that can be updated), empty when the group was told nothing before.
+    message that can be updated), empty when the group was told nothing before. ``route_labels``:
+    those of the route, their templates rendered.
     """
 
     receiver: str
@@ -54,6 +55,7 @@ class Notification:
     deadline: float = math.inf
     memory: Mapping[str, str] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
+    route_labels: Labels = field(default_factory=lambda: Labels({}))
 
     @property
     def firing(self) -> list[Alert]:
