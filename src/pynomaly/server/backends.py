@@ -27,6 +27,7 @@ from pynomaly.rules.own import about_itself
 from pynomaly.server.errors import NotStoredHere
 from pynomaly.server.health import ACTIVE, Check, HealthBoard, of_trouble
 from pynomaly.server.sections import Configuration
+from pynomaly.server.status import AskStorage, of_peer, of_store
 from pynomaly.server.views import Stored
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.engine.embedded import EmbeddedEngine
@@ -37,6 +38,7 @@ from pynomaly.storage.samples.contract import Appender, SampleReader
 from pynomaly.storage.samples.forward import Forwarder
 from pynomaly.storage.samples.recent import RecentSamples
 from pynomaly.storage.samples.remote import RemoteAppender
+from pynomaly.storage.samples.replay import Replay
 from pynomaly.storage.samples.store import SampleStore
 from pynomaly.storage.scheduler import Scheduler
 
@@ -73,7 +75,7 @@ class Backend:
     "away" rather than answer in part. ``own`` takes the product's own series, which
     ``own_querier`` reads; ``elsewhere`` says which rule groups need no more than those.
     ``rule_groups`` are rules that this backend adds to the shipped ones. ``place`` says to
-    people where everything is kept.
+    people where everything is kept. ``storage_status`` and ``replay`` are for the API's ``status``.
     """
 
     querier: Querier
@@ -86,7 +88,9 @@ class Backend:
     stored: Callable[[], Awaitable[Stored]]
     verify: Callable[[], Awaitable[dict[str, Any]]]
     place: str
+    storage_status: AskStorage
     elsewhere: Elsewhere | None = None
+    replay: Callable[[], Replay] = Replay
     queries: QueryLog | None = None
     rule_groups: Sequence[RuleGroup] = field(default=())
 
@@ -153,6 +157,8 @@ async def _open_store(site: Site) -> Backend:
         stored=stored,
         verify=count,
         place=f"{site.data_dir}  where everything is kept",
+        storage_status=of_store(store),
+        replay=store.replay,
     )
 
 
@@ -189,6 +195,7 @@ async def _open_peer(site: Site) -> Backend:
         stored=lambda: _stored_by(api, watch, settings.timeout),
         verify=count,
         place=f"{settings.url}  where all series are; records are in {site.data_dir}",
+        storage_status=of_peer(api, watch, settings.timeout),
         elsewhere=elsewhere,
         rule_groups=peer_groups(),
     )

@@ -32,6 +32,7 @@ from pynomaly.api import rules as rules_api
 from pynomaly.api import rules_backtest as rules_backtest_api
 from pynomaly.api import rules_lint as rules_lint_api
 from pynomaly.api import storage as storage_api
+from pynomaly.api.prometheus import status as status_api
 from pynomaly.detection.service import Judge
 from pynomaly.ingest.host import HostCollector
 from pynomaly.ingest.host.process import register_process_metrics
@@ -47,6 +48,7 @@ from pynomaly.rules.evaluate import explore_link
 from pynomaly.rules.lint.service import RulesLint
 from pynomaly.rules.manager import RuleManager
 from pynomaly.rules.template import Outside
+from pynomaly.server import effective
 from pynomaly.server.backends import Backend, Site, open_backend
 from pynomaly.server.files import NamedFiles, load_named_files
 from pynomaly.server.health import HealthBoard, of_attempts, of_job, of_scraping, of_trouble
@@ -70,6 +72,12 @@ _RELOADS = Counter(
 _RELOADED = Gauge(
     "pynomaly_config_last_reload_successful",
     "Whether the last reload of the configuration was taken (1) or refused (0).",
+    registry=REGISTRY,
+)
+
+_RELOADED_AT = Gauge(
+    "pynomaly_config_last_reload_success_timestamp_seconds",
+    "When the configuration in force was read.",
     registry=REGISTRY,
 )
 
@@ -99,6 +107,7 @@ class Service:
         self._reload_error: str | None = None
         self._count_reload(None)
         self.health.add("configuration", of_trouble(lambda: self._reload_error))
+        self._began = clock.now()
         self.data_dir: Path = configuration.server.data_dir
         self.api_url = self.web_url = self.external_url = self.place = ""
 
@@ -112,6 +121,7 @@ class Service:
         files = await asyncio.to_thread(load_named_files, configuration)
         for warning in files.warnings:
             log.warning(warning)
+        self._in_force(files)
         self._take_ports()
         self._bus = Bus(clock)
         self._scheduler = Scheduler(clock)
@@ -169,6 +179,11 @@ class Service:
         await self._scraping.apply(files.prometheus)
         for warning in files.warnings:
             log.warning(warning)
+        self._in_force(files)
+
+    def _in_force(self, files: NamedFiles) -> None:
+        self._files, self._read_at = files, self._clock.now()
+        _RELOADED_AT.set(self._read_at)
 
     def _count_reload(self, outcome: str | None) -> None:
         for known in ("ok", "error"):  # both from the beginning, so that the first is an increase
@@ -362,6 +377,7 @@ class Service:
                 ingest.router(push),
                 prometheus.router(queries),
                 prometheus.probes(self.health.ready),
+                status_api.router(self._status()),
                 rules_api.router(self._rules),
                 rules_backtest_api.router(self._backtests, self._clock),
                 rules_lint_api.router(self._lint),
@@ -372,6 +388,31 @@ class Service:
                 *([queries_api.router(seen)] if seen else []),
             ]
         )
+
+    def _status(self) -> status_api.StatusDeps:
+        configuration, backend = self._configuration, self._backend
+        retention = effective.storage_retention(configuration)
+        return status_api.StatusDeps(
+            clock=self._clock,
+            executor=backend.executor,
+            ready=self.health.ready,
+            targets=self._scraping,
+            configuration=lambda: effective.configuration_yaml(
+                configuration, self._files.prometheus, self._external_labels()
+            ),
+            flags=lambda: effective.flags(configuration, self.api_url, self.external_url),
+            runtime=lambda: status_api.Runtime(
+                self._began, self._read_at, self._reload_error is None, retention
+            ),
+            storage=backend.storage_status,
+            replay=backend.replay,
+            alertmanagers=lambda: ((), effective.alertmanagers(self._files.prometheus)),
+        )
+
+    def _external_labels(self) -> dict[str, str]:
+        """What names this server to others: the rules' labels win over the prometheus.yml's."""
+        ours = self._configuration.rules.external_labels
+        return {**self._files.prometheus.global_.external_labels, **ours}
 
     def _pages(self) -> FastAPI:
         return create_web_app(

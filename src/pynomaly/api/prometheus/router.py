@@ -23,6 +23,7 @@ from pynomaly.api.prometheus.parameters import (
     InvalidParameter,
     unescape_label_name,
 )
+from pynomaly.api.prometheus.readiness import ready_only
 from pynomaly.api.prometheus.selections import parse_selections
 from pynomaly.api.prometheus.targets import Targets, describe
 from pynomaly.model.clock import Clock, now_ms
@@ -34,13 +35,6 @@ from pynomaly.promql.syntax import prettified, syntax_tree
 from pynomaly.storage.samples.contract import SampleReader
 
 _MOST_POINTS = 11_000  # per series: 60 s steps for a week, or 1 h steps for a year
-
-
-class Starting(PynomalyError):
-    """The server does not answer yet."""
-
-    status = 503
-    kind = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +77,8 @@ def router(deps: PrometheusDeps) -> APIRouter:
     """The routes under ``/api/v1``."""
     api = _Api(deps)
     may_read = Depends(require(Action.METRICS_READ))
-    routes = APIRouter(
-        prefix="/api/v1", tags=["prometheus"], dependencies=[may_read, Depends(api.require_ready)]
-    )
+    ready = Depends(ready_only(deps.ready))
+    routes = APIRouter(prefix="/api/v1", tags=["prometheus"], dependencies=[may_read, ready])
     both = ["GET", "POST"]
     routes.add_api_route("/query", api.query, methods=both)
     routes.add_api_route("/query_range", api.query_range, methods=both)
@@ -122,10 +115,6 @@ def probes(ready: Callable[[], bool]) -> APIRouter:
 class _Api:
     def __init__(self, deps: PrometheusDeps) -> None:
         self._deps = deps
-
-    async def require_ready(self) -> None:
-        if not self._deps.ready():
-            raise Starting("the server is starting", hint="Try again in a few seconds.")
 
     async def query(self, request: Request) -> Response:
         form = await Form.of(request)

@@ -16,10 +16,11 @@ def parse_selections(texts: Sequence[str]) -> list[list[Matcher]]:
         ParseError: a text is not a metric selector.
         BadInput: a selector would match every series.
     """
-    return [_selection(text) for text in texts]
+    return [parse_selection(text) for text in texts]
 
 
-def _selection(text: str) -> list[Matcher]:
+def parse_selection(text: str) -> list[Matcher]:
+    """The matchers of one metric selector; raises as ``parse_selections``."""
     node = parse(text)
     if not isinstance(node, VectorSelector) or node.offset_ms or node.at is not None:
         raise ParseError(f"parse error: {text} is not a metric selector")

@@ -128,7 +128,7 @@ def _active(target: TargetStatus) -> dict[str, Any]:
         "scrapeUrl": target.scrape_url,
         "globalUrl": target.scrape_url,
         "lastError": target.last_error,
-        "lastScrape": _rfc3339(target.last_scrape),
+        "lastScrape": rfc3339(target.last_scrape),
         "lastScrapeDuration": target.last_scrape_duration,
         "health": target.health,
         "scrapeInterval": target.scrape_interval,
@@ -136,7 +136,8 @@ def _active(target: TargetStatus) -> dict[str, Any]:
     }
 
 
-def _rfc3339(seconds: float) -> str:
+def rfc3339(seconds: float) -> str:
+    """Epoch seconds as Prometheus writes times; 0 is "never"."""
     if seconds == 0:
         return _NEVER
     return (_EPOCH + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")

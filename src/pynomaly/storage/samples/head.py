@@ -21,6 +21,7 @@ from pynomaly.storage.samples import metrics
 from pynomaly.storage.samples.days import SeriesDays
 from pynomaly.storage.samples.index import SeriesIndex
 from pynomaly.storage.samples.log import Entry, HeadLog
+from pynomaly.storage.samples.replay import Replay
 from pynomaly.storage.samples.schema import DAY_MS
 from pynomaly.storage.samples.types import SlotArray
 
@@ -79,6 +80,7 @@ class Head:
         self._series: dict[int, Labels] = {}
         self._marks: list[Marks] = []
         self.last_error: EngineError | None = None
+        self.replay = Replay()
 
     def __len__(self) -> int:
         """How many samples it holds."""
@@ -98,6 +100,11 @@ class Head:
         """The greatest time among its samples; 0 without samples."""
         rows = self._joined()
         return int(rows.ts.max()) if rows is not None else 0
+
+    def span_ms(self) -> tuple[int, int] | None:
+        """The first and the last time among its samples."""
+        rows = self._joined()
+        return (int(rows.ts.min()), int(rows.ts.max())) if rows is not None else None
 
     def learn(self, series: Mapping[int, Labels]) -> None:
         """Take series that the index does not know; they are stored with the next commit."""
@@ -159,7 +166,10 @@ class Head:
     def restore(self) -> int:
         """Take what the log holds, at the start; returns the number of samples."""
         count = 0
-        for entry in self._log.read() if self._log is not None else ():
+        entries = self._log.read() if self._log is not None else []
+        corruptions = self._log.corruptions if self._log is not None else 0
+        for number, entry in enumerate(entries):
+            self.replay = Replay(len(entries), number, corruptions)
             known = self._index.find(np.fromiter(entry.series, np.uint64, len(entry.series)))
             pairs = zip(entry.series.items(), known.tolist(), strict=True)
             new = {i: labels for (i, labels), slot in pairs if slot < 0}
@@ -173,6 +183,7 @@ class Head:
             self._hold(rows, marks)
             self._mark(marks)
             count += len(rows)
+        self.replay = Replay(len(entries), len(entries), corruptions)
         return count
 
     def within(

@@ -12,6 +12,7 @@ from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.model.matcher import Matcher, MatchOp
 from pynomaly.model.samples import BoolArray, IdArray
 from pynomaly.storage.engine.arrow import column, numbers
+from pynomaly.storage.samples.cardinality import Cardinality, LabelColumns, cardinality
 from pynomaly.storage.samples.columns import Condition, Dictionary, Metric, matching
 from pynomaly.storage.samples.growing import Growing
 from pynomaly.storage.samples.lookup import IdLookup
@@ -219,6 +220,24 @@ class SeriesIndex:
                     seen[column.view[live[metric.slots.view]]] = True
             seen[0] = False
             return sorted(dictionary.values[code] for code in np.flatnonzero(seen).tolist())
+
+    def cardinality(self, limit: int) -> Cardinality:
+        """How many series there are by metric, label and value; the ``limit`` greatest of each."""
+        with self._lock:  # only while columns are taken, not while they are counted
+            series = len(self)
+            metrics = [metric for metric in self._metrics if len(metric)]
+            codes: dict[str, list[CodeArray]] = {}
+            for metric in metrics:
+                for name, column in metric.columns.items():
+                    codes.setdefault(name, []).append(column.view)
+            values = {name: self._dictionaries[name].values for name in codes}
+            counts = [len(metric) for metric in metrics]
+        columns = [LabelColumns(name, values[name], parts) for name, parts in codes.items()]
+        names = ["", *(metric.name for metric in metrics)]
+        of_name = np.repeat(np.arange(1, len(names), dtype=np.int32), counts)
+        # A series without a name is under "" here, and counts for none.
+        of_name[of_name == (names.index("", 1) if "" in names[1:] else -1)] = 0
+        return cardinality([LabelColumns(METRIC_NAME, names, [of_name]), *columns], series, limit)
 
 
 def _by_label(labels: pa.MapArray) -> list[tuple[str, CodeArray, pa.Array]]:

@@ -49,6 +49,7 @@ class HeadLog:
         self._fsync = fsync
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self.size = 0
+        self.corruptions = 0
         if fsync:
             _sync_folder(path.parent)
 
@@ -67,6 +68,7 @@ class HeadLog:
                 size - at,
             )
             os.ftruncate(self._fd, at)
+            self.corruptions += 1
         self.size = at
         return entries
 

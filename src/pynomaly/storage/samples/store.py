@@ -19,6 +19,7 @@ from pynomaly.storage.engine.contract import QueryCancelled, SignalEngine
 from pynomaly.storage.engine.migrations import migrate
 from pynomaly.storage.samples import metrics
 from pynomaly.storage.samples.commit import GroupCommit, Outcome
+from pynomaly.storage.samples.cardinality import Cardinality
 from pynomaly.storage.samples.config import SampleSettings
 from pynomaly.storage.samples.days import SeriesDays
 from pynomaly.storage.samples.flusher import Flusher
@@ -28,6 +29,7 @@ from pynomaly.storage.samples.log import FILE_NAME, HeadLog
 from pynomaly.storage.samples.reader import Reader
 from pynomaly.storage.samples.retention import Removed, Retention
 from pynomaly.storage.samples.schema import AREA, DAY_MS, MIGRATIONS
+from pynomaly.storage.samples.replay import Replay
 from pynomaly.storage.samples.stats import StoreStats, TableSize, table_sizes
 from pynomaly.storage.samples.verify import TABLES, VerifyReport, verify
 from pynomaly.storage.samples.writer import CommitWriter
@@ -277,3 +279,51 @@ class SampleStore:
             {"from": days[-1] * DAY_MS},
         )
         return int(found["newest"][0].as_py())
+    def cardinality(self, limit: int) -> Cardinality:
+        """How many series there are by metric, label and value; the ``limit`` greatest of each."""
+        return self.index.cardinality(limit)
+
+    def span_ms(self) -> tuple[int, int]:
+        """The first and last time of a sample; (2**63 - 1, -2**63) without samples.
+
+        Asks the engine, which knows it without reading: call it from worker threads.
+        """
+        recent = self._head.span_ms() if self._head is not None else None
+        found = self.engine.query(
+            "SELECT min(ts) AS first, max(ts) AS last FROM samples HAVING count() > 0"
+        )
+        known = [(r["first"], r["last"]) for r in found.to_pylist()] + ([recent] if recent else [])
+        first = min((first for first, _ in known), default=2**63 - 1)
+        return first, max((last for _, last in known), default=-(2**63))
+
+    def replay(self) -> Replay:
+        """How far the log of an earlier process has been read."""
+        return self._head.replay if self._head is not None else Replay()
+
+    async def _settle(self) -> None:
+        """Wait for the deletions that go on.
+
+        Raises:
+            EngineError: the last attempt at one failed; the engine tries again by itself.
+        """
+        while (found := await asyncio.to_thread(self._deleter.unfinished)).mutations:
+            if found.reason:
+                raise EngineError(
+                    f"The engine has not finished deleting: {found.reason}",
+                    hint="It tries again by itself.",
+                )
+            await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.to_thread(self._deleter.forget)
+
+    def _settle_later(self, start_ms: int) -> None:
+        """Look until the deletions that go on have ended, and say then what differs."""
+
+        async def settle() -> None:
+            while (await asyncio.to_thread(self._deleter.unfinished)).mutations:
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            self._changed(start_ms)
+
+        task = asyncio.create_task(settle(), name="deletions")
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
