@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     SecretBytes,
     SecretStr,
@@ -73,6 +74,12 @@ def load(
         raise ConfigError("\n".join(faults)) from None
 
 
+class Plain(str):
+    """A value that a document gives without quotes, as ``TextLoader`` reads it."""
+
+    __slots__ = ()
+
+
 class TextLoader(yaml.SafeLoader):
     """Leaves every value but null a text; the model makes numbers of those that it expects.
 
@@ -80,11 +87,36 @@ class TextLoader(yaml.SafeLoader):
     makes of ``17:00`` (1020) or ``off`` (false) does not come into it.
     """
 
+    def construct_text(self, node: yaml.ScalarNode) -> str:
+        """``Plain``, unless there are quotes."""
+        text = self.construct_scalar(node)
+        return Plain(text) if node.style is None else text
+
 
 TextLoader.yaml_implicit_resolvers = {
     first: [(tag, form) for tag, form in resolvers if tag.endswith((":null", ":merge"))]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+TextLoader.add_constructor("tag:yaml.org,2002:str", TextLoader.construct_text)
+
+
+def untyped(value: Any) -> Any:
+    """What YAML itself takes a value of ``TextLoader`` for, at any depth."""
+    if isinstance(value, dict):
+        return {str(key): untyped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [untyped(item) for item in value]
+    if not isinstance(value, Plain) or ":" in value:  # 1:30 is a text, not 90
+        return value
+    forms = yaml.SafeLoader.yaml_implicit_resolvers.get(value[:1], [])
+    tag = next((tag for tag, form in forms if form.match(value)), "")
+    if tag.removeprefix("tag:yaml.org,2002:") not in ("int", "float", "bool"):
+        return str(value)
+    return yaml.SafeLoader("").construct_object(yaml.ScalarNode(tag, value))
+
+
+Untyped = Annotated[Any, BeforeValidator(untyped)]
+"""A field that takes anything: numbers and truth values are what they are in YAML."""
 
 
 def parse(

@@ -1,7 +1,7 @@
 """``alertmanager.yml`` as typed sections: the top of it, and the routes as they are written."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Optional, Self
 
 from pydantic import Field, PrivateAttr, field_validator
 
@@ -15,6 +15,7 @@ from pynomaly.alerting.alertmanager.values import (
     MatchersLine,
     Regex,
 )
+from pynomaly.alerting.channels.fields import Text
 from pynomaly.model.document import Section
 from pynomaly.model.duration import Duration
 
@@ -25,7 +26,7 @@ ALL_LABELS = "..."
 class RouteConfig(Section):
     """One node of the tree as it is written; what is not given comes from the node above."""
 
-    receiver: str = ""
+    receiver: Text = ""
     group_by: tuple[LabelName, ...] | None = None
     match: Mapping[ClassicLabelName, str] = Field(default_factory=dict)
     match_re: Mapping[ClassicLabelName, Regex] = Field(default_factory=dict)
@@ -70,7 +71,18 @@ class AlertmanagerConfig(Section):
     tracing: Mapping[str, Any] = Field(default_factory=dict)
     event_recorder: Mapping[str, Any] = Field(default_factory=dict)
 
-    _text: str = PrivateAttr(default="")
+    _written: Optional["AlertmanagerConfig"] = PrivateAttr(default=None)
+
+    @property
+    def written(self) -> "AlertmanagerConfig":
+        """The same as it stands in the file, without what its parts have from elsewhere."""
+        return self._written or self
+
+    def completed(self, **changes: Any) -> Self:
+        """With what its parts have from elsewhere; remembers how it was ``written``."""
+        new = self.model_copy(update=changes)
+        new._written = self
+        return new
 
     @property
     def intervals(self) -> Intervals:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pynomaly.model.document import Section
 
-_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _MONTHS = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
@@ -53,7 +53,7 @@ def _member(text: str, names: Mapping[str, int], what: str, *, numbers: bool) ->
 
 
 def _weekdays(value: Any) -> Range:
-    names = {name: number for number, name in enumerate(_WEEKDAYS)}
+    names = {name: number for number, name in enumerate(WEEKDAYS)}
     found = _range(value, names, "a day such as monday", numbers=False)
     if found.first > found.last:
         raise ValueError(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pynomaly.alerting.alertmanager.checks import faults
+from pynomaly.alerting.alertmanager.completion import complete
 from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.model.document import ConfigError, TextLoader, line_of, load, parse
 
@@ -28,8 +29,9 @@ def parse_alertmanager(text: str, source: str, folder: Path) -> AlertmanagerConf
     Raises:
         ConfigError: as ``load_alertmanager``.
     """
-    config = load(text, source, AlertmanagerConfig, loader=TextLoader)
-    if found := list(faults(config)):
+    config, found = complete(load(text, source, AlertmanagerConfig, loader=TextLoader), folder)
+    found += faults(config)
+    if found:
         node, _ = parse(text, source, TextLoader)
         lines = sorted((line_of(node, fault.place), fault.message) for fault in found)
         raise ConfigError("\n".join(f"{source}:{line}: {message}" for line, message in lines))

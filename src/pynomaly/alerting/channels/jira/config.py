@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from pynomaly.alerting.channels.config import ChannelDefaults, HttpChannelConfig
 from pynomaly.alerting.channels.fields import Text, Url
-from pynomaly.model.document import Section
+from pynomaly.model.document import Section, Untyped
 from pynomaly.model.duration import Duration
 
 
@@ -39,7 +39,7 @@ class JiraConfig(HttpChannelConfig):
     resolve_transition: Text = ""
     wont_fix_resolution: Text = ""
     reopen_duration: Duration = 0.0
-    fields: dict[Text, Any] = Field(default_factory=dict)
+    fields: dict[Text, Untyped] = Field(default_factory=dict)
 
     def inherit(self, defaults: ChannelDefaults) -> Self:
         """With the address of ``global``.

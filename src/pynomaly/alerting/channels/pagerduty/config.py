@@ -1,7 +1,7 @@
 """``pagerduty_configs``."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -12,7 +12,7 @@ from pynomaly.alerting.channels.config import (
     given,
 )
 from pynomaly.alerting.channels.fields import GoDuration, Secret, Text, Url
-from pynomaly.model.document import Section
+from pynomaly.model.document import Section, Untyped
 
 DETAILS: Mapping[str, str] = {
     "firing": "{{ .Alerts.Firing | toJson }}",
@@ -51,7 +51,7 @@ class PagerDutyConfig(HttpChannelConfig):
     client: Text = '{{ template "pagerduty.default.client" . }}'
     client_url: Text = '{{ template "pagerduty.default.clientURL" . }}'
     description: Text = '{{ template "pagerduty.default.description" . }}'
-    details: dict[Text, Any] = Field(default_factory=dict)
+    details: dict[Text, Untyped] = Field(default_factory=dict)
     images: list[PagerDutyImage] = Field(default_factory=list)
     links: list[PagerDutyLink] = Field(default_factory=list)
     source: Text = ""

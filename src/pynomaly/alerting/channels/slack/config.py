@@ -12,7 +12,7 @@ from pynomaly.alerting.channels.config import (
     or_default,
 )
 from pynomaly.alerting.channels.fields import GoDuration, Secret, SecretUrl, Text, Url
-from pynomaly.model.document import Section
+from pynomaly.model.document import Section, Untyped
 
 _POST = "/chat.postMessage"
 
@@ -85,7 +85,7 @@ class SlackConfig(HttpChannelConfig):
     actions: list[SlackAction] = Field(default_factory=list)
     update_message: bool = False
     timeout: GoDuration = 0.0
-    blocks: list[dict[str, Any]] | None = None
+    blocks: list[dict[str, Untyped]] | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

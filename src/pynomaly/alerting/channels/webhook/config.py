@@ -1,11 +1,12 @@
 """``webhook_configs``."""
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from pynomaly.alerting.channels.config import HttpChannelConfig, at_most_one, exactly_one
 from pynomaly.alerting.channels.fields import GoDuration, Secret, SecretTemplateUrl
+from pynomaly.model.document import Untyped
 
 
 class WebhookConfig(HttpChannelConfig):
@@ -17,7 +18,7 @@ class WebhookConfig(HttpChannelConfig):
     url_file: str = ""
     max_alerts: int = Field(default=0, ge=0)
     timeout: GoDuration = 0.0
-    payload: Any = None
+    payload: Untyped = None
     hmac_secret: Secret = SecretStr("")
     hmac_secret_file: str = ""
 
