@@ -1,0 +1,1 @@
+"""Why was somebody told, and why not?"""

@@ -1,0 +1,1 @@
+"""What was told to whom: the state by which repetitions are avoided, and the history."""

@@ -1,0 +1,1 @@
+"""Alerts that nobody is told of for a while."""
