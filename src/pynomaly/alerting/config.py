@@ -10,7 +10,8 @@ from pynomaly.model.duration import Duration
 _HTTP_URL = TypeAdapter(HttpUrl)
 
 
-def _http_url(value: SecretStr) -> SecretStr:
+def http_url(value: SecretStr) -> SecretStr:
+    """Raise ValueError unless it is an address of HTTP."""
     try:
         _HTTP_URL.validate_python(value.get_secret_value())
     except ValueError as error:
@@ -21,7 +22,7 @@ def _http_url(value: SecretStr) -> SecretStr:
 class WebhookSettings(Section):
     """One receiver of Alertmanager's webhook payload, version 4."""
 
-    url: Annotated[SecretStr, AfterValidator(_http_url)] = Field(
+    url: Annotated[SecretStr, AfterValidator(http_url)] = Field(
         description="Where notifications are POSTed; kept out of logs, since it may hold a secret."
     )
     timeout: Duration = Field(default=10.0, gt=0, description="How long one attempt may take.")

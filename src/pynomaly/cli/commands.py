@@ -70,6 +70,9 @@ def up(
     prometheus_config: Annotated[
         Path | None, typer.Option(help="A prometheus.yml to scrape by.", metavar="FILE")
     ] = None,
+    alertmanager_config: Annotated[
+        Path | None, typer.Option(help="An alertmanager.yml to tell of alerts by.", metavar="FILE")
+    ] = None,
     webhook_url: Annotated[
         str | None, typer.Option(help="Where alerts are POSTed, as Alertmanager does.")
     ] = None,
@@ -84,6 +87,7 @@ def up(
         "data_dir": data_dir,
         "prometheus": prometheus,
         "prometheus_config": prometheus_config,
+        "alertmanager_config": alertmanager_config,
         "webhook_url": webhook_url,
     }
     with errors_in_a_line():

@@ -20,10 +20,13 @@ def check(path: Path | None, *, as_json: bool) -> None:
     lines = [*map(str, notes), *files.warnings]
     source = str(path or (DEFAULT_FILE if DEFAULT_FILE.exists() else "the defaults"))
     jobs, groups = len(files.prometheus.scrape_configs), len(files.rule_groups)
+    receivers = len(files.alertmanager.receivers)
     if as_json:
-        found = {"source": source, "scrape_jobs": jobs, "rule_groups": groups, "notes": lines}
+        counts = {"scrape_jobs": jobs, "rule_groups": groups, "receivers": receivers}
+        found = {"source": source, **counts, "notes": lines}
         out.print_json(json.dumps({"status": "ok", **found}))
         return
-    out.print(f"{source}: good. {jobs} scrape jobs, {groups} rule groups.", markup=False)
+    counts = f"{jobs} scrape jobs, {groups} rule groups, {receivers} receivers"
+    out.print(f"{source}: good. {counts}.", markup=False)
     for line in lines:
         out.print(f"note: {line}", markup=False, soft_wrap=True)

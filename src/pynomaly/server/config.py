@@ -16,6 +16,7 @@ __all__ = ["DEFAULT_FILE", "Configuration", "Note", "load_configuration"]
 
 _RELATIVE_TO_FILE: tuple[SettingPath, ...] = (
     ("components", "metrics", "config_file"),
+    ("components", "alerting", "config_file"),
     ("rules", "rule_files"),
     ("access", "token_file"),
     ("access", "password_file"),

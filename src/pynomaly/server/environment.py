@@ -30,6 +30,12 @@ VARIABLES = (
     _variable("ENCRYPTION_KEY", "access.encryption_key"),
     _variable("SLACK_WEBHOOK_URL", "integrations.slack_webhook_url"),
     _variable("PAGERDUTY_API_KEY", "integrations.pagerduty_api_key"),
+    _variable("SMS_URL", "integrations.sms_url"),
+    _variable("SMTP_SMARTHOST", "integrations.smtp_smarthost"),
+    _variable("SMTP_FROM", "integrations.smtp_from"),
+    _variable("SMTP_TO", "integrations.smtp_to", many=True),
+    _variable("SMTP_AUTH_USERNAME", "integrations.smtp_auth_username"),
+    _variable("SMTP_AUTH_PASSWORD", "integrations.smtp_auth_password"),
     _variable("LOG_LEVEL", "logging.level"),
     _variable("PYNOMALY_HOST", "server.host"),
     _variable("PYNOMALY_API_PORT", "server.api_port"),
@@ -45,6 +51,7 @@ VARIABLES = (
     _variable("PYNOMALY_PASSWORD_FILE", "access.password_file"),
     _variable("PYNOMALY_TRUST_LOOPBACK", "access.trust_loopback"),
     _variable("PYNOMALY_PROMETHEUS_CONFIG", "components.metrics.config_file"),
+    _variable("PYNOMALY_ALERTMANAGER_CONFIG", "components.alerting.config_file"),
     _variable("PYNOMALY_PROMETHEUS_WRITE_URL", "prometheus.write_url"),
     _variable("PYNOMALY_PROMETHEUS_USERNAME", "prometheus.username"),
     _variable("PYNOMALY_PROMETHEUS_PASSWORD", "prometheus.password"),
@@ -65,6 +72,7 @@ OPTIONS: Mapping[str, SettingPath] = {
     "data_dir": ("server", "data_dir"),
     "prometheus": ("prometheus", "url"),
     "prometheus_config": ("components", "metrics", "config_file"),
+    "alertmanager_config": ("components", "alerting", "config_file"),
     "webhook_url": ("alerting", "webhook", "url"),
 }
 """Options of ``pynomaly up``, as Python names them."""

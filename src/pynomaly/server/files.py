@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
+from pynomaly.alerting.alertmanager.defaults import default_config
+from pynomaly.alerting.alertmanager.load import load_alertmanager
 from pynomaly.ingest.scrape.config import PrometheusConfig
 from pynomaly.ingest.scrape.config import load as load_prometheus_config
 from pynomaly.model.document import ConfigError
@@ -18,12 +21,13 @@ class NamedFiles:
     """What stands in them; ``warnings`` name what is accepted without effect."""
 
     prometheus: PrometheusConfig
+    alertmanager: AlertmanagerConfig
     rule_groups: Sequence[RuleGroup]
     warnings: Sequence[str]
 
 
 def load_named_files(configuration: Configuration) -> NamedFiles:
-    """Read the prometheus.yml, the rule files that it and the configuration name, the defaults.
+    """Read the prometheus.yml, the alertmanager.yml, the rule files that are named, the defaults.
 
     Raises:
         ConfigError: with file, line and fault of the first file that cannot be used.
@@ -33,13 +37,20 @@ def load_named_files(configuration: Configuration) -> NamedFiles:
     patterns = [*map(str, configuration.rules.rule_files), *prometheus.rule_files]
     for path in _matching(patterns):
         groups += load_rules(_read(path), str(path))
-    return NamedFiles(prometheus, groups, warnings)
+    return NamedFiles(prometheus, _alertmanager(configuration), groups, warnings)
 
 
 def _prometheus(path: Path | None) -> tuple[PrometheusConfig, list[str]]:
     if path is None:
         return PrometheusConfig(), []
     return load_prometheus_config(_read(path), str(path))
+
+
+def _alertmanager(configuration: Configuration) -> AlertmanagerConfig:
+    path = configuration.components.alerting.config_file
+    if path is None:
+        return default_config(configuration.integrations, configuration.alerting)
+    return load_alertmanager(path)
 
 
 def _matching(patterns: Iterable[str]) -> list[Path]:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 from pydantic.config import JsonDict
 
 from pynomaly.access.config import AccessSettings
+from pynomaly.alerting.alertmanager.defaults import ChannelSettings
 from pynomaly.alerting.config import AlertingSettings
 from pynomaly.detection.config import DetectionSettings
 from pynomaly.ingest.host.config import HostSection
@@ -155,6 +156,17 @@ class AnomalyDetectionComponent(DetectionSettings):
     )
 
 
+class AlertingComponent(Section):
+    """Who is told of alerts."""
+
+    config_file: Path | None = Field(
+        default=None,
+        description="An `alertmanager.yml` to route and deliver by. A relative path starts at the "
+        "folder of this file. Without one, alerts go by severity to the channels that "
+        "`integrations` names, and to `alerting.webhook`.",
+    )
+
+
 class AlertCorrelationComponent(Section):
     """Grouping alerts that have one cause."""
 
@@ -186,6 +198,7 @@ class ComponentsSection(Section):
         default=AnomalyDetectionComponent(),
         description="Anomalies.",
     )
+    alerting: AlertingComponent = Field(default=AlertingComponent(), description="Alerting.")
     alert_correlation: AlertCorrelationComponent = Field(
         default=AlertCorrelationComponent(),
         description="Correlation.",
@@ -230,8 +243,8 @@ class RulesSection(RulesSettings):
     )
 
 
-class IntegrationsSection(Section):
-    """Other systems. None of them is used yet."""
+class IntegrationsSection(ChannelSettings):
+    """Other systems."""
 
     elasticsearch_host: str | None = Field(
         default=None,
@@ -246,16 +259,6 @@ class IntegrationsSection(Section):
     redis_url: SecretStr | None = Field(
         default=None,
         description="A Redis for several processes.",
-        json_schema_extra=RESERVED,
-    )
-    slack_webhook_url: SecretStr | None = Field(
-        default=None,
-        description="A Slack channel to notify.",
-        json_schema_extra=RESERVED,
-    )
-    pagerduty_api_key: SecretStr | None = Field(
-        default=None,
-        description="A PagerDuty service to notify.",
         json_schema_extra=RESERVED,
     )
 
