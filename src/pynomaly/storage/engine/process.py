@@ -15,7 +15,7 @@ from pynomaly.storage.engine.config import EngineSettings
 from pynomaly.storage.engine.errors import DataFolderUnusable
 
 _IMPORT = threading.Lock()
-_DATABASE = "clickhouse"
+DATABASE = "clickhouse"
 _CONFIG = "clickhouse.xml"
 
 
@@ -60,7 +60,7 @@ def connection_url(folder: Path, settings: EngineSettings) -> str:
             f"The data folder {folder} is not writable: {error.strerror}.",
             hint="Change its owner, or choose another with --data-dir.",
         ) from error
-    return f"{folder / _DATABASE}?{urlencode(session, safe='/')}"
+    return f"{folder / DATABASE}?{urlencode(session, safe='/')}"
 
 
 def _configuration(settings: EngineSettings) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,28 @@ class Records:
         """
         with self.reading() as session:
             session.execute(sa.text("SELECT 1"))
+
+    def copy_to(self, folder: Path) -> bool:
+        """Copy them, as they are at one moment, into a data folder; whether that was done.
+
+        Those on a server stay there, and are for that server's own backup.
+
+        Raises:
+            RecordsError: the copy cannot be written.
+        """
+        if not _is_sqlite(self.engine.url):
+            return False
+        path = folder / FILE_NAME
+        _create_private(path)
+        with self._translated():
+            connection = self.engine.raw_connection()
+            try:
+                connection.cursor().execute("VACUUM INTO ?", (str(path),))
+            except sqlite3.Error as error:
+                raise RecordsError(f"The records cannot be copied: {error}.") from error
+            finally:
+                connection.close()
+        return True
 
     def close(self) -> None:
         """Close every connection. Idempotent."""

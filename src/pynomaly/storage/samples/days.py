@@ -50,6 +50,14 @@ class SeriesDays:
             mask[slots] = True
             self._masks[day] = mask
 
+    def unmark(self, first: int, last: int, slots: SlotArray) -> None:
+        """Know that these series have no samples on the days from ``first`` to ``last``."""
+        with self._lock:
+            for day in [day for day in self._masks if first <= day <= last]:
+                mask = self._mask(day)
+                mask[slots] = False
+                self._masks[day] = mask
+
     def live(self, start_ms: int, end_ms: int) -> BoolArray:
         """A mask over all slots: the series with samples on a day that the range touches."""
         with self._lock:

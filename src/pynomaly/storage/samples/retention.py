@@ -73,6 +73,10 @@ class Retention:
             series = 0
         return Removed(tuple(by_age), tuple(by_size), series)
 
+    def look_for_empty_series(self) -> None:
+        """Samples were removed otherwise: the next run looks which series have none left."""
+        self._may_have_empty_series = True
+
     def _bytes_by_day(self) -> dict[int, int]:
         found = self._engine.query(
             "SELECT toInt32(partition_id) AS day, sum(bytes_on_disk) AS bytes FROM system.parts"

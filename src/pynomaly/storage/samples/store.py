@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,21 +16,23 @@ from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import Matcher
 from pynomaly.model.samples import Appended, MetricMetadata, SampleBatch, SeriesSamples
 from pynomaly.storage.engine.arrow import column, numbers
-from pynomaly.storage.engine.contract import QueryCancelled, SignalEngine
+from pynomaly.storage.engine.contract import EngineError, QueryCancelled, SignalEngine
 from pynomaly.storage.engine.migrations import migrate
 from pynomaly.storage.samples import metrics
-from pynomaly.storage.samples.commit import GroupCommit, Outcome
 from pynomaly.storage.samples.cardinality import Cardinality
+from pynomaly.storage.samples.commit import GroupCommit, Outcome
 from pynomaly.storage.samples.config import SampleSettings
 from pynomaly.storage.samples.days import SeriesDays
+from pynomaly.storage.samples.deletion import SeriesDeleter
 from pynomaly.storage.samples.flusher import Flusher
 from pynomaly.storage.samples.head import Head
 from pynomaly.storage.samples.index import SeriesIndex
 from pynomaly.storage.samples.log import FILE_NAME, HeadLog
 from pynomaly.storage.samples.reader import Reader
+from pynomaly.storage.samples.replay import Replay
 from pynomaly.storage.samples.retention import Removed, Retention
 from pynomaly.storage.samples.schema import AREA, DAY_MS, MIGRATIONS
-from pynomaly.storage.samples.replay import Replay
+from pynomaly.storage.samples.snapshot import Snapshot, discard_unfinished
 from pynomaly.storage.samples.stats import StoreStats, TableSize, table_sizes
 from pynomaly.storage.samples.verify import TABLES, VerifyReport, verify
 from pynomaly.storage.samples.writer import CommitWriter
@@ -38,6 +41,7 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 _FROM_THE_BEGINNING, _NEVER = -(2**62), 2**62
+_LOOK_SECONDS, _LOOK_AGAIN_SECONDS = 0.02, 1.0
 
 OnCommit = Callable[[int, int], None]
 
@@ -74,6 +78,8 @@ class SampleStore:
         self._flusher: Flusher | None = None
         self._head: Head | None = None
         self._watchers: list[Callable[[int], None]] = []
+        self._removing = asyncio.Lock()
+        self._settling: set[asyncio.Task[None]] = set()
 
     def watch(self, changed: Callable[[int], None]) -> None:
         """Call ``changed(oldest_ms)`` on the event loop whenever samples from then on may differ.
@@ -91,6 +97,8 @@ class SampleStore:
         await self._in_thread(self._load)
         self._flusher = Flusher(self._hand_over, self.settings.flush_interval)
         self._commit = GroupCommit(self._write, self.settings)
+        if (await asyncio.to_thread(self._deleter.unfinished)).mutations:
+            self._settle_later(_FROM_THE_BEGINNING)
         metrics.LIMIT.set(self.settings.retention_bytes)
         if self.data_dir is not None:
             metrics.watch_disk(self.data_dir)
@@ -102,6 +110,8 @@ class SampleStore:
             await commit.close()
         if self._flusher is not None:
             await self._flusher.close()
+        for task in self._settling:
+            task.cancel()
         if self._head is not None:
             head, self._head = self._head, None
             await self._in_thread(head.close)
@@ -175,8 +185,85 @@ class SampleStore:
         Raises:
             EngineError: the engine does not take what is in the log, or cannot read.
         """
-        await self.flush()
-        return await asyncio.to_thread(verify, self.engine)
+        async with self._removing:
+            await self._settle()
+            await self.flush()
+            return await asyncio.to_thread(verify, self.engine)
+
+    async def delete(
+        self, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> int:
+        """Delete the samples of the series that any of the selections names, in a closed range
+        of milliseconds; returns how many series had some. What is appended afterwards stays.
+
+        When it returns no query finds them, after a kill neither. Appending goes on meanwhile.
+
+        Raises:
+            EngineError: they are not all deleted yet; what the engine has taken of it goes on.
+        """
+        async with self._removing:
+            try:
+                begin = partial(self._deleter.begin, selections, start_ms, end_ms)
+                series = await self._in_thread(begin)
+                if series:
+                    await self._settle()
+                    if self._fsync:
+                        await asyncio.to_thread(os.sync)
+            except BaseException:
+                self._settle_later(start_ms)
+                raise
+            finally:
+                self._changed(start_ms)
+            self._retention.look_for_empty_series()
+            return series
+
+    async def clean_tombstones(self) -> None:
+        """Take deleted samples off the disk now, rather than with the next merges.
+
+        Raises:
+            EngineError: they are not all off the disk.
+        """
+        async with self._removing:
+            await self._settle()
+            await asyncio.to_thread(self._deleter.clean)
+
+    async def count(
+        self, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
+    ) -> tuple[int, int]:
+        """How many series and samples ``delete`` would delete; reads them all."""
+
+        def read() -> tuple[int, int]:
+            found: dict[Labels, int] = {}
+            for matchers in selections:
+                for chunk in self.select(matchers, start_ms, end_ms):
+                    found.update(zip(chunk.labels, np.diff(chunk.offsets).tolist(), strict=True))
+            return len(found), sum(found.values())
+
+        return await asyncio.to_thread(read)
+
+    async def snapshot(self, add: Callable[[Path], None], *, skip_head: bool = False) -> Path:
+        """Copy everything acknowledged so far into a folder below ``snapshots`` of the data
+        folder, which the product can be started on; returns where it is.
+
+        ``add`` puts more into that folder, in a worker thread. ``skip_head`` leaves out what is
+        in the log only. Appending waits for the milliseconds in which files are linked.
+
+        Raises:
+            EngineError: there is no snapshot; nothing is left of it.
+        """
+        if self.data_dir is None:
+            raise EngineError("There is no data folder to copy.")
+        async with self._removing:
+            await self._settle()
+            copy = Snapshot(self.data_dir, self._clock.now())
+            try:
+                await self._in_thread(partial(copy.take, self.engine, log=not skip_head))
+                await asyncio.to_thread(copy.assemble)
+                await asyncio.to_thread(add, copy.folder)
+                return await asyncio.to_thread(copy.complete)
+            except BaseException:
+                await asyncio.to_thread(copy.discard)
+                raise
 
     async def enforce_retention(self) -> Removed:
         """Remove what the settings say is too old or too much; for the scheduler, say hourly.
@@ -209,6 +296,38 @@ class SampleStore:
             oldest_day_ms=days[0] * DAY_MS if days else 0,
         )
 
+    async def _settle(self) -> None:
+        """Wait for the deletions that go on.
+
+        Raises:
+            EngineError: the last attempt at one failed; the engine tries again by itself.
+        """
+        while (found := await asyncio.to_thread(self._deleter.unfinished)).mutations:
+            if found.reason:
+                raise EngineError(
+                    f"The engine has not finished deleting: {found.reason}",
+                    hint="It tries again by itself.",
+                )
+            await asyncio.sleep(_LOOK_SECONDS)
+        await self._in_thread(self._deleter.forget)
+
+    def _settle_later(self, start_ms: int) -> None:
+        """Look until the deletions that go on have ended, and say then what differs."""
+
+        async def settle() -> None:
+            while True:
+                try:
+                    async with self._removing:
+                        await self._settle()
+                    break
+                except EngineError:
+                    await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            self._changed(start_ms)
+
+        task = asyncio.create_task(settle(), name="deletions")
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
     def _changed(self, oldest_ms: int) -> None:
         for changed in self._watchers:
             changed(oldest_ms)
@@ -233,6 +352,8 @@ class SampleStore:
         return self._head is None or await self._in_thread(self._head.try_flush)
 
     def _load(self) -> None:
+        if self.data_dir is not None:
+            discard_unfinished(self.data_dir)
         migrate(self.engine, AREA, MIGRATIONS)
         found = self.engine.query("SELECT id, metric_name, labels FROM series")
         ids, first = np.unique(numbers(found["id"]), return_index=True)
@@ -247,6 +368,7 @@ class SampleStore:
         head = self._head = self._open_head()
         self._reader = Reader(self.engine, self.index, self._days, head)
         self._writer = CommitWriter(self.engine, self.index, head, self._clock, self.settings)
+        self._deleter = SeriesDeleter(self.engine, self.index, self._days, head)
         self._retention = Retention(
             self.engine, self.index, self._days, head, self._clock, self.settings
         )
@@ -279,6 +401,7 @@ class SampleStore:
             {"from": days[-1] * DAY_MS},
         )
         return int(found["newest"][0].as_py())
+
     def cardinality(self, limit: int) -> Cardinality:
         """How many series there are by metric, label and value; the ``limit`` greatest of each."""
         return self.index.cardinality(limit)
@@ -299,31 +422,3 @@ class SampleStore:
     def replay(self) -> Replay:
         """How far the log of an earlier process has been read."""
         return self._head.replay if self._head is not None else Replay()
-
-    async def _settle(self) -> None:
-        """Wait for the deletions that go on.
-
-        Raises:
-            EngineError: the last attempt at one failed; the engine tries again by itself.
-        """
-        while (found := await asyncio.to_thread(self._deleter.unfinished)).mutations:
-            if found.reason:
-                raise EngineError(
-                    f"The engine has not finished deleting: {found.reason}",
-                    hint="It tries again by itself.",
-                )
-            await asyncio.sleep(_LOOK_SECONDS)
-        await asyncio.to_thread(self._deleter.forget)
-
-    def _settle_later(self, start_ms: int) -> None:
-        """Look until the deletions that go on have ended, and say then what differs."""
-
-        async def settle() -> None:
-            while (await asyncio.to_thread(self._deleter.unfinished)).mutations:
-                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-            self._changed(start_ms)
-
-        task = asyncio.create_task(settle(), name="deletions")
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
-
