@@ -24,7 +24,11 @@ app = typer.Typer(
 config_app = typer.Typer(help="The configuration.", no_args_is_help=True, rich_markup_mode=None)
 storage_app = typer.Typer(help="The store.", no_args_is_help=True, rich_markup_mode=None)
 rules_app = typer.Typer(help="Rules.", no_args_is_help=True, rich_markup_mode=None)
+routes_app = typer.Typer(
+    help="Where alerts go, by an alertmanager.yml.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(config_app, name="config")
+app.add_typer(routes_app, name="routes")
 app.add_typer(rules_app, name="rules")
 app.add_typer(storage_app, name="storage")
 
@@ -201,6 +205,76 @@ def conformance(
 RuleFiles = Annotated[
     list[str], typer.Argument(help="Files, with wildcards if you like.", metavar="FILE…")
 ]
+
+
+AlertmanagerFile = Annotated[
+    Path | None,
+    typer.Argument(help="An alertmanager.yml [the configured one].", metavar="[FILE]"),
+]
+
+
+@routes_app.command("show", epilog="Example: pynomaly routes show alertmanager.yml")
+def routes_show(file: AlertmanagerFile = None, as_json: Json = False) -> None:
+    """Draw the routing tree, with the timers of each route."""
+    from pynomaly.cli.routes import show
+
+    with errors_in_a_line():
+        show(file, as_json=as_json)
+
+
+@routes_app.command(
+    "test",
+    epilog="Example: pynomaly routes test alertmanager.yml severity=critical team=db "
+    "--verify.receivers pager",
+)
+def routes_test(
+    labels: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="An alertmanager.yml [the configured one], then labels of an alert: name=value.",
+            metavar="[FILE] LABEL...",
+        ),
+    ] = None,
+    receivers: Annotated[
+        str | None,
+        typer.Option(
+            "--verify.receivers", help="Exit with 1 unless it is these, with commas between."
+        ),
+    ] = None,
+    tree: Annotated[bool, typer.Option("--tree", help="Draw the routes that it takes.")] = False,
+    at: Annotated[str, typer.Option(help="When: matters where routes have intervals.")] = "now",
+    as_json: Json = False,
+) -> None:
+    """Say which receivers an alert with these labels goes to, as `amtool config routes test`."""
+    from pynomaly.cli.routes import test
+
+    given = labels or []
+    named = given and ("=" not in given[0] or Path(given[0]).is_file())
+    file = Path(given[0]) if named else None
+    with errors_in_a_line():
+        good = test(
+            file,
+            given[1:] if file else given,
+            receivers=receivers,
+            tree=tree,
+            at=at,
+            as_json=as_json,
+        )
+    if not good:
+        raise typer.Exit(1)
+
+
+@routes_app.command("check", epilog="Example: pynomaly routes check alertmanager.yml")
+def routes_check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...")], as_json: Json = False
+) -> None:
+    """Say whether files can be used, as `amtool check-config`, and what is odd in them."""
+    from pynomaly.cli.routes import check
+
+    with errors_in_a_line():
+        good = check(files, as_json=as_json)
+    if not good:
+        raise typer.Exit(1)
 
 
 @rules_app.command("check", epilog="Example: pynomaly rules check config/rules/*.yml")

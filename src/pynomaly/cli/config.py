@@ -26,7 +26,7 @@ def check(path: Path | None, *, as_json: bool) -> None:
         found = {"source": source, **counts, "notes": lines}
         out.print_json(json.dumps({"status": "ok", **found}))
         return
-    counts = f"{jobs} scrape jobs, {groups} rule groups, {receivers} receivers"
-    out.print(f"{source}: good. {counts}.", markup=False)
+    found_here = f"{jobs} scrape jobs, {groups} rule groups, {receivers} receivers"
+    out.print(f"{source}: good. {found_here}.", markup=False)
     for line in lines:
         out.print(f"note: {line}", markup=False, soft_wrap=True)

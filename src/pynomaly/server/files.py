@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.alerting.alertmanager.defaults import default_config
-from pynomaly.alerting.alertmanager.load import load_alertmanager
+from pynomaly.alerting.alertmanager.load import load_alertmanager, remarks_on
 from pynomaly.ingest.scrape.config import PrometheusConfig
 from pynomaly.ingest.scrape.config import load as load_prometheus_config
 from pynomaly.model.document import ConfigError
@@ -35,9 +35,11 @@ def load_named_files(configuration: Configuration) -> NamedFiles:
     prometheus, warnings = _prometheus(configuration.components.metrics.config_file)
     groups = default_groups(configuration.rules.defaults)
     patterns = [*map(str, configuration.rules.rule_files), *prometheus.rule_files]
+    if (routing := configuration.components.alerting.config_file) is not None:
+        warnings += remarks_on(routing)
     for path in _matching(patterns):
         groups += load_rules(_read(path), str(path))
-    return NamedFiles(prometheus, _alertmanager(configuration), groups, warnings)
+    return NamedFiles(prometheus, alertmanager_config(configuration), groups, warnings)
 
 
 def _prometheus(path: Path | None) -> tuple[PrometheusConfig, list[str]]:
@@ -46,7 +48,12 @@ def _prometheus(path: Path | None) -> tuple[PrometheusConfig, list[str]]:
     return load_prometheus_config(_read(path), str(path))
 
 
-def _alertmanager(configuration: Configuration) -> AlertmanagerConfig:
+def alertmanager_config(configuration: Configuration) -> AlertmanagerConfig:
+    """The alertmanager.yml that is named, or what the settings of channels make.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
     path = configuration.components.alerting.config_file
     if path is None:
         return default_config(configuration.integrations, configuration.alerting)

@@ -44,7 +44,7 @@ def _receivers(config: AlertmanagerConfig) -> Iterator[Fault]:
         if route.receiver and route.receiver not in names:
             yield Fault(
                 (*place, "receiver"),
-                f"{_dotted(place)}.receiver: no receiver is called {route.receiver!r}; "
+                f"{dotted(place)}.receiver: no receiver is called {route.receiver!r}; "
                 + _remedy(route.receiver, names, "receivers", f"  - name: {route.receiver}"),
             )
     for index, receiver in enumerate(config.receivers):
@@ -65,14 +65,14 @@ def _intervals(config: AlertmanagerConfig) -> Iterator[Fault]:
     names = [i.name for i in (*config.mute_time_intervals, *config.time_intervals)]
     for index in _repeated(names):
         place = (*places[index], "name")
-        yield Fault(place, f"{_dotted(place)}: the name {names[index]!r} is taken already")
+        yield Fault(place, f"{dotted(place)}: the name {names[index]!r} is taken already")
     for place, route in config.walk():
         for key in ("mute_time_intervals", "active_time_intervals"):
             for index, name in enumerate(getattr(route, key)):
                 if name not in names:
                     yield Fault(
                         (*place, key, index),
-                        f"{_dotted(place)}.{key}: no time interval is called {name!r}; "
+                        f"{dotted(place)}.{key}: no time interval is called {name!r}; "
                         + _remedy(name, names, "time_intervals", f"  - name: {name}"),
                     )
 
@@ -93,5 +93,6 @@ def _remedy(name: str, known: Iterable[str], section: str, entry: str) -> str:
     return f"add one under `{section}`: `{entry.strip()}`"
 
 
-def _dotted(place: Path) -> str:
+def dotted(place: Path) -> str:
+    """A place as text: ``route.routes.0.receiver``."""
     return ".".join(str(part) for part in place)

@@ -1,10 +1,13 @@
 """Reads ``alertmanager.yml``."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from pynomaly.alerting.alertmanager.checks import faults
+from pynomaly.alerting.alertmanager.checks import Fault, faults
 from pynomaly.alerting.alertmanager.completion import complete
 from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
+from pynomaly.alerting.alertmanager.remarks import remarks
+from pynomaly.alerting.alertmanager.templates import load_templates
 from pynomaly.model.document import ConfigError, TextLoader, line_of, load, parse
 
 
@@ -15,12 +18,20 @@ def load_alertmanager(path: Path) -> AlertmanagerConfig:
         ConfigError: it cannot be read, or says what Alertmanager would refuse; every fault found
             is in the message, one a line.
     """
+    return parse_alertmanager(read(path), str(path), path.parent)
+
+
+def read(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"{path}: cannot be read: {reason}") from error
-    return parse_alertmanager(text, str(path), path.parent)
 
 
 def parse_alertmanager(text: str, source: str, folder: Path) -> AlertmanagerConfig:
@@ -32,7 +43,25 @@ def parse_alertmanager(text: str, source: str, folder: Path) -> AlertmanagerConf
     config, found = complete(load(text, source, AlertmanagerConfig, loader=TextLoader), folder)
     found += faults(config)
     if found:
-        node, _ = parse(text, source, TextLoader)
-        lines = sorted((line_of(node, fault.place), fault.message) for fault in found)
-        raise ConfigError("\n".join(f"{source}:{line}: {message}" for line, message in lines))
+        raise ConfigError("\n".join(_lines(text, source, found)))
+    load_templates(config)  # only whether it can
     return config
+
+
+def remarks_on(path: Path) -> list[str]:
+    """What the author of a file that can be used should know, one line each.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    text = read(path)
+    config = parse_alertmanager(text, str(path), path.parent)
+    _, document = parse(text, str(path), TextLoader)
+    return _lines(text, str(path), remarks(config, document))
+
+
+def _lines(text: str, source: str, found: Iterable[Fault]) -> list[str]:
+    """Faults with their lines, in their order."""
+    node, _ = parse(text, source, TextLoader)
+    lines = sorted((line_of(node, fault.place), fault.message) for fault in found)
+    return [f"{source}:{line}: {message}" for line, message in lines]
