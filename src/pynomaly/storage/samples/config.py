@@ -37,6 +37,17 @@ class SampleSettings(Section):
         le=10_000_000,
         description="Samples in the log from which on they go to the engine's tables at once.",
     )
+    memory_seconds: float = Field(
+        default=4_200,
+        ge=0,
+        description="How long stored samples are kept in memory as well, where instant queries, "
+        "rules and short ranges find them; 0 keeps none.",
+    )
+    memory_samples: int = Field(
+        default=6_000_000,
+        ge=16,
+        description="The most samples kept in memory so, 12.5 bytes each; the oldest go first.",
+    )
     commit_samples: int = Field(
         default=1_000_000, ge=1_000, description="The most samples of one commit."
     )

@@ -21,6 +21,7 @@ from pynomaly.storage.samples import metrics
 from pynomaly.storage.samples.days import SeriesDays
 from pynomaly.storage.samples.index import SeriesIndex
 from pynomaly.storage.samples.log import Entry, HeadLog
+from pynomaly.storage.samples.newest import Newest
 from pynomaly.storage.samples.replay import Replay
 from pynomaly.storage.samples.schema import DAY_MS
 from pynomaly.storage.samples.types import SlotArray
@@ -53,7 +54,7 @@ class Head:
     """Takes commits and hands them on. One thread commits and flushes; any thread reads.
 
     Without a log, and when a commit has half as many samples as the head is to hold, it goes to
-    the engine directly, after what came before it.
+    the engine directly, after what came before it. ``newest`` takes what was stored either way.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Head:
         index: SeriesIndex,
         days: SeriesDays,
         log: HeadLog | None,
+        newest: Newest,
         size: int,
         now_ms: Callable[[], int],
     ) -> None:
@@ -69,6 +71,7 @@ class Head:
         self._index = index
         self._days = days
         self._log = log
+        self._newest = newest
         self._size = size
         self._now_ms = now_ms
         self._lock = threading.Lock()
@@ -120,7 +123,7 @@ class Head:
         marks = self._new_marks(rows)
         if self._log is None or len(rows) * 2 >= self._size:
             self.flush()
-            self._insert(self._unlogged, [marks], rows)
+            self._insert_now(marks, rows)
         else:
             if len(self) + len(rows) > _BEYOND * self._size:
                 self.flush()
@@ -130,6 +133,15 @@ class Head:
             self._hold(rows, marks)
         self._unlogged.clear()
         self._mark(marks)
+        if len(rows):
+            self._newest.add(rows.slots, rows.ts, rows.values)
+
+    def _insert_now(self, marks: Marks, rows: Rows) -> None:
+        try:
+            self._insert(self._unlogged, [marks], rows)
+        except EngineError:
+            self._newest.doubt(rows.ts)
+            raise
 
     def flush(self) -> None:
         """Hand everything to the engine; what it takes over leaves the log.
@@ -202,8 +214,17 @@ class Head:
         rows = rows.where(keep)
         return newest_of_each(self._index.ids(rows.slots), rows.ts, rows.values)
 
+    def erase(self, slots: SlotArray, start_ms: int, end_ms: int) -> None:
+        """Leave out the samples of series in a closed range that are deleted from the engine.
+
+        They are none of those that wait for it.
+        """
+        self._newest.forget(start_ms, end_ms, slots)
+
     def forget(self, days: Sequence[int]) -> None:
         """Leave out the samples of days that are removed from the engine."""
+        for day in days:
+            self._newest.forget(day * DAY_MS, (day + 1) * DAY_MS - 1)
         rows = self._joined()
         if rows is None:
             return

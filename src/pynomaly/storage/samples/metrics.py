@@ -78,6 +78,18 @@ DUPLICATE_READS = Counter(
     "Reads that met duplicates which are not merged yet and were repeated to resolve them.",
     registry=REGISTRY,
 )
+MEMORY_SECONDS = Gauge(
+    "pynomaly_memory_reach_seconds",
+    "How far back samples are in memory; queries that look back further ask the engine.",
+    registry=REGISTRY,
+)
+SELECTIONS = Counter(
+    "pynomaly_selections",
+    "Selections of samples, by what answered them (memory, engine).",
+    ["source"],
+    registry=REGISTRY,
+)
+FROM_MEMORY, FROM_ENGINE = (SELECTIONS.labels(source) for source in ("memory", "engine"))
 
 
 def watch_disk(data_dir: Path) -> None:

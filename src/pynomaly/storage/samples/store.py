@@ -28,6 +28,7 @@ from pynomaly.storage.samples.flusher import Flusher
 from pynomaly.storage.samples.head import Head
 from pynomaly.storage.samples.index import SeriesIndex
 from pynomaly.storage.samples.log import FILE_NAME, HeadLog
+from pynomaly.storage.samples.newest import Newest
 from pynomaly.storage.samples.reader import Reader
 from pynomaly.storage.samples.replay import Replay
 from pynomaly.storage.samples.retention import Removed, Retention
@@ -275,6 +276,10 @@ class SampleStore:
         finally:
             self._changed(_FROM_THE_BEGINNING)
 
+    def memory_from_ms(self) -> int:
+        """From when on everything stored is in memory as well."""
+        return self._newest.from_ms
+
     def stats(self) -> StoreStats:
         """Figures of the store. Asks the engine: call it from worker threads."""
         sizes = table_sizes(self.engine)
@@ -365,14 +370,18 @@ class SampleStore:
             self.index.load(numbers(columns[0]), columns[1], columns[2])
         metrics.SERIES.set(len(self.index))
         self._days = SeriesDays(self.engine, self.index)
+        now = partial(now_ms, self._clock)
+        keep_ms = round(self.settings.memory_seconds * 1000)
+        self._newest = Newest(self.settings.memory_samples, keep_ms, now)
         head = self._head = self._open_head()
-        self._reader = Reader(self.engine, self.index, self._days, head)
+        self._reader = Reader(self.engine, self.index, self._days, head, self._newest)
         self._writer = CommitWriter(self.engine, self.index, head, self._clock, self.settings)
         self._deleter = SeriesDeleter(self.engine, self.index, self._days, head)
         self._retention = Retention(
             self.engine, self.index, self._days, head, self._clock, self.settings
         )
-        self._writer.newest_ms = max(self._newest(), head.newest_ms())
+        self._writer.newest_ms = max(self._newest_stored(), head.newest_ms())
+        self._newest.begin(self._writer.newest_ms)
         rows = self.engine.query("SELECT metric, type, help, unit FROM metric_metadata FINAL")
         self._writer.metadata = {
             r["metric"]: MetricMetadata(r["metric"], r["type"], r["help"], r["unit"])
@@ -385,14 +394,15 @@ class SampleStore:
         if self.data_dir is not None:
             file = HeadLog(self.data_dir / FILE_NAME, fsync=self._fsync)
         now = partial(now_ms, self._clock)
-        head = Head(self.engine, self.index, self._days, file, self.settings.flush_samples, now)
+        size = self.settings.flush_samples
+        head = Head(self.engine, self.index, self._days, file, self._newest, size, now)
         if restored := head.restore():
             log.info("restored %d samples from the log", restored)
             metrics.SERIES.set(len(self.index))
         head.try_flush()
         return head
 
-    def _newest(self) -> int:
+    def _newest_stored(self) -> int:
         days = self._days.all()
         if not days:
             return 0
