@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from alerting_receiver import Receiver, receiver
 
+from pynomaly.alerting.channels.messages import Messages, shipped_templates
 from pynomaly.alerting.channels.webhook.channel import WebhookChannel
-from pynomaly.alerting.config import WebhookSettings
+from pynomaly.alerting.channels.webhook.config import WebhookConfig
 from pynomaly.alerting.repository import MemoryLog
 from pynomaly.alerting.service import Notifier
 from pynomaly.alerting.stages import Deliver, Remember
@@ -51,8 +52,9 @@ class Product:
         self.scheduler = Scheduler(clock)
         querier = LocalQuerier(samples, Inline())
         self.rules = RuleManager(querier, samples, self.bus, clock, self.scheduler)
-        settings = WebhookSettings.model_validate({"url": hook.url})
-        self.channel = WebhookChannel(settings, "http://here")
+        config = WebhookConfig.model_validate({"url": hook.url})
+        messages = Messages(shipped_templates(), "http://here", clock)
+        self.channel = WebhookChannel(config, messages)
         self.notifier = Notifier(
             self.rules,
             [Deliver(self.channel, clock), Remember(log, clock)],

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from alerting_receiver import Receiver, receiver
 
+from pynomaly.alerting.channels.messages import Messages, shipped_templates
 from pynomaly.alerting.channels.webhook.channel import WebhookChannel
-from pynomaly.alerting.config import WebhookSettings
+from pynomaly.alerting.channels.webhook.config import WebhookConfig
 from pynomaly.alerting.contract import Delivery, Notification, NotificationLog, Outcome, Told
 from pynomaly.alerting.repository import MemoryLog, RecordsLog
 from pynomaly.alerting.service import Notifier
@@ -276,8 +277,8 @@ async def test_a_change_on_the_bus_is_told_at_once() -> None:
 
 @asynccontextmanager
 async def real(hook: Receiver, clock: FakeClock, feed: Feed) -> AsyncIterator[Notifier]:
-    settings = WebhookSettings.model_validate({"url": hook.url, "timeout": "300ms"})
-    channel = WebhookChannel(settings, "http://here")
+    config = WebhookConfig.model_validate({"url": hook.url, "timeout": "300ms"})
+    channel = WebhookChannel(config, Messages(shipped_templates(), "http://here", clock))
     log = MemoryLog()
     stages = [Truncate(0), Deliver(channel, clock), Remember(log, clock)]
     notifier = Notifier(feed, stages, log, clock, Bus(clock), receiver="webhook")

@@ -19,11 +19,13 @@ from pynomaly import __version__
 from pynomaly.access.asgi import AccessMiddleware
 from pynomaly.access.audit import AuditLog
 from pynomaly.access.gate import Gate
+from pynomaly.alerting.channels.messages import Messages, shipped_templates
 from pynomaly.alerting.channels.webhook.channel import WebhookChannel
+from pynomaly.alerting.channels.webhook.config import WebhookConfig
 from pynomaly.alerting.contract import Stage
 from pynomaly.alerting.repository import RecordsLog
 from pynomaly.alerting.service import Notifier
-from pynomaly.alerting.stages import Deliver, Remember, Truncate
+from pynomaly.alerting.stages import Deliver, Remember
 from pynomaly.api import alerts as alerts_api
 from pynomaly.api import app as api_app
 from pynomaly.api import control, health, ingest, prometheus
@@ -279,11 +281,14 @@ class Service:
         if settings.webhook is None:
             self.health.disable("alerting", "alerting.webhook.url is not set")
             return
-        channel = WebhookChannel(settings.webhook, self.external_url)
+        hook = settings.webhook
+        channel = WebhookChannel(
+            WebhookConfig(url=hook.url, timeout=hook.timeout, max_alerts=hook.max_alerts),
+            Messages(shipped_templates(), self.external_url, self._clock),
+        )
         self._undo.push_async_callback(channel.close)
         told = RecordsLog(records)
         stages: list[Stage] = [
-            Truncate(settings.webhook.max_alerts),
             Deliver(channel, self._clock),
             Remember(told, self._clock),
         ]

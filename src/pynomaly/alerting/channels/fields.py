@@ -39,14 +39,14 @@ def _templated_url(url: SecretStr) -> SecretStr:
 
 
 def go_duration(value: Any) -> float:
-    """Seconds of Go's duration: ``1m30s``, ``1.5s``, ``0``, or a number of nanoseconds.
+    """Seconds of Go's duration: ``1m30s``, ``1.5s``, ``0``; a float is seconds already.
 
     Raises:
         ValueError: another form, or less than nothing.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value * 1e-9
-    text = value if isinstance(value, str) else ""
+    if isinstance(value, float) and value >= 0:
+        return value
+    text = str(value) if isinstance(value, str | int) else ""
     if text == "0":
         return 0.0
     parts = _PART.findall(text)

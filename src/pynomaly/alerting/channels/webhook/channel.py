@@ -1,71 +1,69 @@
-"""Alertmanager's webhook: a POST of JSON to one address."""
+"""A POST of JSON to one address: Alertmanager's webhook, and ours with a signature."""
 
-from http import HTTPStatus
+import hashlib
+import hmac
 
-import aiohttp
 import orjson
 
-import pynomaly
-from pynomaly.alerting.config import WebhookSettings
-from pynomaly.alerting.contract import Delivery, Notification, Outcome
-from pynomaly.alerting.payload import webhook_payload
+from pynomaly.alerting.channels.base import HttpChannel
+from pynomaly.alerting.channels.http import Unreachable, judge
+from pynomaly.alerting.channels.messages import Message
+from pynomaly.alerting.channels.secrets import Secrets, secret_of
+from pynomaly.alerting.channels.webhook.config import WebhookConfig
+from pynomaly.alerting.channels.webhook.payload import truncated, webhook_payload
+from pynomaly.alerting.contract import Delivery, Notification
+from pynomaly.gotemplate.errors import TemplateError
 
-_MOST_OF_A_REASON = 200  # characters of the receiver's answer
+SIGNATURE = "X-Pynomaly-Signature"
+TIMESTAMP = "X-Pynomaly-Timestamp"
+IDEMPOTENCY_KEY = "Idempotency-Key"
 
-# Besides 5xx: the receiver says "not now". As Alertmanager, plus 408.
-_NOT_NOW = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
+class WebhookChannel(HttpChannel[WebhookConfig]):
+    """POSTs notifications to one URL.
 
-class WebhookChannel:
-    """POSTs notifications to one URL. Redirects are not followed: they would become GETs."""
+    The header ``Idempotency-Key`` is the same in every attempt to tell one state, so that a
+    receiver can drop a repetition. With ``hmac_secret``, ``X-Pynomaly-Signature`` proves the
+    sender and the time: see ``signature``.
+    """
 
-    name = "webhook"
-
-    def __init__(self, settings: WebhookSettings, external_url: str) -> None:
-        self._settings = settings
-        self._external_url = external_url
-        self._session: aiohttp.ClientSession | None = None
-
-    async def deliver(self, notification: Notification) -> Delivery:
+    async def send(self, notification: Notification, message: Message) -> Delivery:
         """Try once."""
-        body = orjson.dumps(webhook_payload(notification, self._external_url))
+        config, now = self.config, self.messages.now()
+        shown = truncated(notification, config.max_alerts)
+        if config.payload is None:
+            body = orjson.dumps(webhook_payload(shown, self.messages.external_url))
+        else:
+            body = orjson.dumps(self.messages.of(shown).deep(config.payload))
+        headers = {IDEMPOTENCY_KEY: notification.id} if notification.id else {}
+        secret = await secret_of(config.hmac_secret, config.hmac_secret_file)
+        if secret:
+            headers |= signature(secret, body, now)
+        answer = await self.client.post(
+            await self._url(message),
+            body,
+            timeout=config.timeout,
+            headers=headers,
+            secrets=Secrets().text(secret),
+        )
+        return judge(answer, now)
+
+    async def _url(self, message: Message) -> str:
         try:
-            async with self._open().post(
-                self._settings.url.get_secret_value(),
-                data=body,
-                headers={"content-type": "application/json"},
-                allow_redirects=False,
-            ) as answer:
-                return await _judge(answer)
-        except TimeoutError:
-            return Delivery(Outcome.RETRYABLE, f"no answer within {self._settings.timeout:g} s")
-        except aiohttp.InvalidURL:
-            return Delivery(Outcome.PERMANENT, "the address is not one that can be called")
-        except aiohttp.ClientConnectorError as error:
-            return Delivery(Outcome.RETRYABLE, f"cannot connect: {error.os_error}")
-        except aiohttp.ClientError as error:
-            return Delivery(Outcome.RETRYABLE, f"the connection broke: {type(error).__name__}")
-
-    async def close(self) -> None:
-        """Close the connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._settings.timeout),
-                headers={"user-agent": f"Pynomaly/{pynomaly.__version__}"},
-            )
-        return self._session
+            url = message.text(await secret_of(self.config.url, self.config.url_file))
+        except TemplateError:  # its text may show parts of the address
+            raise Unreachable("the template of the address fails", permanent=True) from None
+        if not url:
+            raise Unreachable("the address is empty", permanent=True)
+        return url
 
 
-async def _judge(answer: aiohttp.ClientResponse) -> Delivery:
-    if answer.ok and answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        return Delivery(Outcome.DELIVERED)
-    text = (await answer.content.read(_MOST_OF_A_REASON)).decode(errors="replace").strip()
-    reason = f"{answer.status} {answer.reason or ''}".strip() + (f": {text}" if text else "")
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _NOT_NOW:
-        return Delivery(Outcome.RETRYABLE, reason)
-    return Delivery(Outcome.PERMANENT, reason)
+def signature(secret: str, body: bytes, now: float) -> dict[str, str]:
+    """The headers that prove who sent a body, and when.
+
+    ``X-Pynomaly-Timestamp`` is ``now`` in whole epoch seconds, and ``X-Pynomaly-Signature`` is
+    ``sha256=`` and the hexadecimal HMAC-SHA256, by the secret, of that number, a dot and the body.
+    """
+    at = str(int(now))
+    digest = hmac.new(secret.encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return {TIMESTAMP: at, SIGNATURE: f"sha256={digest}"}

@@ -1,26 +1,37 @@
 """Alertmanager's webhook payload, version 4 (its notify/webhook and template/template.go)."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from pynomaly.alerting.channels.messages import common, quote_meta
 from pynomaly.alerting.contract import Notification
 from pynomaly.model.alert import Alert, AlertState
-from pynomaly.model.labels import Labels
 
 _STILL_FIRING = "0001-01-01T00:00:00Z"
+
+
+def truncated(notification: Notification, most: int) -> Notification:
+    """With at most so many alerts (0: all); says how many are left out."""
+    excess = len(notification.alerts) - most
+    if not most or excess <= 0:
+        return notification
+    left_out = notification.truncated + excess
+    return replace(notification, alerts=notification.alerts[:most], truncated=left_out)
 
 
 def webhook_payload(notification: Notification, external_url: str) -> dict[str, Any]:
     """The JSON object that receivers of Alertmanager's webhooks read."""
     alerts = notification.alerts
     return {
-        "receiver": notification.receiver,
+        "receiver": quote_meta(notification.receiver),
         "status": notification.status,
         "alerts": [_alert(alert) for alert in alerts],
+        "notification_reason": notification.reason,
         "groupLabels": dict(notification.group_labels),
-        "commonLabels": _common([alert.labels for alert in alerts]),
-        "commonAnnotations": _common([alert.annotations for alert in alerts]),
+        "commonLabels": common(alert.labels for alert in alerts),
+        "commonAnnotations": common(alert.annotations for alert in alerts),
+        "routeLabels": dict(notification.route_labels),
         "externalURL": external_url,
         "version": "4",
         "groupKey": notification.group_key,
@@ -39,12 +50,6 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "generatorURL": alert.generator_url,
         "fingerprint": alert.fingerprint,
     }
-
-
-def _common(sets: Sequence[Labels]) -> dict[str, str]:
-    """What all label sets share."""
-    shared = set(sets[0].pairs).intersection(*(labels.pairs for labels in sets)) if sets else ()
-    return dict(sorted(shared))
 
 
 def _time(at: float) -> str:

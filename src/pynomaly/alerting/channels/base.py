@@ -1,0 +1,49 @@
+"""What channels that are reached by HTTP have in common."""
+
+from typing import Generic, TypeVar
+
+from pynomaly.alerting.channels.config import HttpChannelConfig, HttpConfig
+from pynomaly.alerting.channels.http import HttpClient, Unreachable
+from pynomaly.alerting.channels.messages import Message, Messages
+from pynomaly.alerting.channels.secrets import UnreadableSecret
+from pynomaly.alerting.contract import Delivery, Notification, Outcome
+from pynomaly.gotemplate.errors import TemplateError
+
+Config = TypeVar("Config", bound=HttpChannelConfig)
+
+
+class HttpChannel(Generic[Config]):
+    """Renders a notification and sends it; a subclass says how in ``send``."""
+
+    def __init__(self, config: Config, messages: Messages) -> None:
+        self.config = config
+        self.messages = messages
+        self.client = HttpClient(config.http_config or HttpConfig())
+
+    @property
+    def name(self) -> str:
+        """The kind of channel."""
+        return self.config.kind
+
+    async def deliver(self, notification: Notification) -> Delivery:
+        """Try once."""
+        try:
+            return await self.send(notification, self.messages.of(notification))
+        except TemplateError as error:
+            return Delivery(Outcome.PERMANENT, f"the message cannot be rendered: {error}")
+        except (Unreachable, UnreadableSecret) as error:
+            return error.delivery()
+
+    async def send(self, notification: Notification, message: Message) -> Delivery:
+        """Send it.
+
+        Raises:
+            TemplateError: a text cannot be rendered.
+            Unreachable: there is no answer.
+            UnreadableSecret: a file cannot be read.
+        """
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.close()
