@@ -33,7 +33,8 @@ judge: .venv/.dev ## run the field's own test suites found under DIR
 
 proto: .venv/.dev ## renew the code made from the .proto files
 	PATH=$(BIN):$$PATH $(RUN) grpc_tools.protoc -I src --python_out=src --mypy_out=quiet:src \
-	  src/pynomaly/ingest/remote_write/v1.proto src/pynomaly/ingest/remote_write/v2.proto
+	  src/pynomaly/ingest/remote_write/v1.proto src/pynomaly/ingest/remote_write/v2.proto \
+	  src/pynomaly/api/prometheus/remote_read/messages.proto
 
 lock: .venv/.dev ## renew the locks of names and hashes
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

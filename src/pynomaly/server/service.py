@@ -34,7 +34,8 @@ from pynomaly.api import rules as rules_api
 from pynomaly.api import rules_backtest as rules_backtest_api
 from pynomaly.api import rules_lint as rules_lint_api
 from pynomaly.api import storage as storage_api
-from pynomaly.api.prometheus import status as status_api
+from pynomaly.api.prometheus import exemplars as exemplars_api
+from pynomaly.api.prometheus.status import Runtime
 from pynomaly.detection.service import Judge
 from pynomaly.ingest.host import HostCollector
 from pynomaly.ingest.host.process import register_process_metrics
@@ -50,7 +51,7 @@ from pynomaly.rules.evaluate import explore_link
 from pynomaly.rules.lint.service import RulesLint
 from pynomaly.rules.manager import RuleManager
 from pynomaly.rules.template import Outside
-from pynomaly.server import effective
+from pynomaly.server import effective, prometheus_api
 from pynomaly.server.backends import Backend, Site, open_backend
 from pynomaly.server.files import NamedFiles, load_named_files
 from pynomaly.server.health import HealthBoard, of_attempts, of_job, of_scraping, of_trouble
@@ -382,7 +383,8 @@ class Service:
                 ingest.router(push),
                 prometheus.router(queries),
                 prometheus.probes(self.health.ready),
-                status_api.router(self._status()),
+                exemplars_api.router(self._exemplars()),
+                *prometheus_api.routers(self._told()),
                 rules_api.router(self._rules),
                 rules_backtest_api.router(self._backtests, self._clock),
                 rules_lint_api.router(self._lint),
@@ -394,30 +396,26 @@ class Service:
             ]
         )
 
-    def _status(self) -> status_api.StatusDeps:
-        configuration, backend = self._configuration, self._backend
+    def _exemplars(self) -> exemplars_api.ExemplarDeps:
+        backend = self._backend
+        return exemplars_api.ExemplarDeps(backend.exemplars, backend.executor, self.health.ready)
+
+    def _told(self) -> prometheus_api.Told:
+        configuration = self._configuration
         retention = effective.storage_retention(configuration)
-        return status_api.StatusDeps(
+        return prometheus_api.Told(
+            configuration=configuration,
+            backend=self._backend,
             clock=self._clock,
-            executor=backend.executor,
             ready=self.health.ready,
-            targets=self._scraping,
-            configuration=lambda: effective.configuration_yaml(
-                configuration, self._files.prometheus, self._external_labels()
-            ),
-            flags=lambda: effective.flags(configuration, self.api_url, self.external_url),
-            runtime=lambda: status_api.Runtime(
+            scraping=self._scraping,
+            files=lambda: self._files,
+            runtime=lambda: Runtime(
                 self._began, self._read_at, self._reload_error is None, retention
             ),
-            storage=backend.storage_status,
-            replay=backend.replay,
-            alertmanagers=lambda: ((), effective.alertmanagers(self._files.prometheus)),
+            api_url=self.api_url,
+            external_url=self.external_url,
         )
-
-    def _external_labels(self) -> dict[str, str]:
-        """What names this server to others: the rules' labels win over the prometheus.yml's."""
-        ours = self._configuration.rules.external_labels
-        return {**self._files.prometheus.global_.external_labels, **ours}
 
     def _pages(self) -> FastAPI:
         return create_web_app(

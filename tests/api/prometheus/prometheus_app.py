@@ -1,20 +1,23 @@
 """The Prometheus API over samples in memory."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx
+import uvicorn
 from fastapi import FastAPI
 
 from pynomaly.access.asgi import AccessMiddleware
 from pynomaly.access.config import AccessSettings
 from pynomaly.access.gate import Gate
 from pynomaly.api import errors
-from pynomaly.api.prometheus import BuildInfo, PrometheusDeps, probes, router
-from pynomaly.model.clock import FakeClock
+from pynomaly.api.prometheus import BuildInfo, PrometheusDeps, federate, probes, remote_read, router
+from pynomaly.model.clock import Clock, FakeClock
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import MetricMetadata, SampleBatch
 from pynomaly.promql.contract import Querier
@@ -82,6 +85,10 @@ class Stage:
     targets: FakeTargets = field(default_factory=FakeTargets)
     querier: Querier | None = None
     ready: bool = True
+    external_labels: dict[str, str] = field(default_factory=dict)
+    clock: Clock = field(default_factory=lambda: FakeClock(NOW))
+    max_samples: int = 50_000_000
+    alive: Querier | None = None
 
 
 def application(stage: Stage, executor: ThreadPoolExecutor) -> FastAPI:
@@ -90,7 +97,7 @@ def application(stage: Stage, executor: ThreadPoolExecutor) -> FastAPI:
     deps = PrometheusDeps(
         querier=stage.querier or LocalQuerier(stage.samples, executor),
         reader=stage.samples,
-        clock=FakeClock(NOW),
+        clock=stage.clock,
         targets=stage.targets,
         build=BuildInfo("3.0.0", "abc", "Pynomaly", "0.1.0"),
         executor=executor,
@@ -98,8 +105,32 @@ def application(stage: Stage, executor: ThreadPoolExecutor) -> FastAPI:
     )
     app.include_router(router(deps))
     app.include_router(probes(lambda: stage.ready))
+    app.include_router(remote_read.router(_remote_read(stage, executor)))
+    app.include_router(federate.router(_federation(stage, executor)))
     app.add_middleware(AccessMiddleware, gate=Gate(AccessSettings()), audit=None)
     return app
+
+
+def _remote_read(stage: Stage, executor: ThreadPoolExecutor) -> remote_read.ReadDeps:
+    return remote_read.ReadDeps(
+        reader=stage.samples,
+        executor=executor,
+        ready=lambda: stage.ready,
+        external_labels=lambda: stage.external_labels,
+        max_samples=stage.max_samples,
+    )
+
+
+def _federation(stage: Stage, executor: ThreadPoolExecutor) -> federate.FederateDeps:
+    return federate.FederateDeps(
+        reader=stage.samples,
+        executor=executor,
+        clock=stage.clock,
+        ready=lambda: stage.ready,
+        external_labels=lambda: stage.external_labels,
+        max_samples=stage.max_samples,
+        alive=stage.alive,
+    )
 
 
 class Client:
@@ -119,6 +150,24 @@ class Client:
     def close(self) -> None:
         self._runner.run(self._http.aclose())
         self._runner.close()
+
+
+@contextmanager
+def listening(stage: Stage, port: int) -> Iterator[str]:
+    """The application on a socket, for clients in other processes; gives its URL."""
+    with ThreadPoolExecutor(2) as executor:
+        app = application(stage, executor)
+        config = uvicorn.Config(app, port=port, log_level="error", ws="none", lifespan="off")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 60
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert server.started
+        yield f"http://127.0.0.1:{port}"
+        server.should_exit = True
+        thread.join(30)
 
 
 @contextmanager

@@ -1,36 +1,19 @@
 """Prometheus's own command line against our API, over a socket."""
 
-import asyncio
 import json
 import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import uvicorn
-from prometheus_app import NOW, Stage, application
+from prometheus_app import NOW, Stage, listening
 
 pytestmark = pytest.mark.needs("promtool")
 
 
 @pytest.fixture
 def url(stage: Stage, free_port: Callable[[], int]) -> Iterator[str]:
-    port = free_port()
-    with ThreadPoolExecutor(2) as executor:
-        app = application(stage, executor)
-        config = uvicorn.Config(app, port=port, log_level="error", ws="none", lifespan="off")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
-        thread.start()
-        deadline = time.monotonic() + 60
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert server.started
-        yield f"http://127.0.0.1:{port}"
-        server.should_exit = True
-        thread.join(30)
+    with listening(stage, free_port()) as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,0 +1,88 @@
+"""What Prometheus's API tells besides queries, gathered from the parts that know it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from pynomaly.api.prometheus import federate, remote_read, status
+from pynomaly.ingest.scrape.manager import ScrapeManager
+from pynomaly.model.clock import Clock
+from pynomaly.server import effective
+from pynomaly.server.backends import Backend
+from pynomaly.server.files import NamedFiles
+from pynomaly.server.sections import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The parts. ``files`` gives those that are in force, ``runtime`` how the process fares."""
+
+    configuration: Configuration
+    backend: Backend
+    clock: Clock
+    ready: Callable[[], bool]
+    scraping: ScrapeManager
+    files: Callable[[], NamedFiles]
+    runtime: Callable[[], status.Runtime]
+    api_url: str
+    external_url: str
+
+    def external_labels(self) -> dict[str, str]:
+        """What names this server to others: the rules' labels win over the prometheus.yml's."""
+        theirs = self.files().prometheus.global_.external_labels
+        return {**theirs, **self.configuration.rules.external_labels}
+
+
+def routers(told: Told) -> list[APIRouter]:
+    """The routes of ``status``, remote read and federation."""
+    return [
+        status.router(_status(told)),
+        remote_read.router(_remote_read(told)),
+        federate.router(_federation(told)),
+    ]
+
+
+def _status(told: Told) -> status.StatusDeps:
+    configuration, backend = told.configuration, told.backend
+    return status.StatusDeps(
+        clock=told.clock,
+        executor=backend.executor,
+        ready=told.ready,
+        targets=told.scraping,
+        configuration=lambda: effective.configuration_yaml(
+            configuration, told.files().prometheus, told.external_labels()
+        ),
+        flags=lambda: effective.flags(configuration, told.api_url, told.external_url),
+        runtime=told.runtime,
+        storage=backend.storage_status,
+        replay=backend.replay,
+        alertmanagers=lambda: ((), effective.alertmanagers(told.files().prometheus)),
+    )
+
+
+def _remote_read(told: Told) -> remote_read.ReadDeps:
+    query = told.configuration.query
+    return remote_read.ReadDeps(
+        reader=told.backend.reader,
+        executor=told.backend.executor,
+        ready=told.ready,
+        external_labels=told.external_labels,
+        max_samples=query.max_samples,
+        timeout=query.timeout,
+    )
+
+
+def _federation(told: Told) -> federate.FederateDeps:
+    query = told.configuration.query
+    elsewhere = told.configuration.prometheus.url is not None
+    return federate.FederateDeps(
+        reader=told.backend.reader,
+        executor=told.backend.executor,
+        clock=told.clock,
+        ready=told.ready,
+        external_labels=told.external_labels,
+        lookback=query.lookback,
+        max_samples=query.max_samples,
+        alive=told.backend.querier if elsewhere else None,
+    )
