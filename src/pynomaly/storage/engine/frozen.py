@@ -6,6 +6,7 @@ milliseconds and no room until merges replace the parts. The engine links them b
 that is started on the copy expects them.
 """
 
+import re
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pynomaly.storage.engine.contract import EngineError, SignalEngine
 from pynomaly.storage.engine.process import DATABASE
 
 _SHADOW = "shadow"
-_PREFIX = "snapshot-"
+_PREFIX = "snapshot_"
 _NOT_COPIED = ("mutation_", "tmp_")
 """What the frozen parts have behind them already, or is not theirs yet."""
 
@@ -23,7 +24,8 @@ class FrozenTables:
 
     def __init__(self, data_dir: Path, name: str) -> None:
         self._database = data_dir / DATABASE
-        self._name = _PREFIX + name
+        # The engine writes other characters than these in another way.
+        self._name = _PREFIX + re.sub(r"\W", "_", name, flags=re.ASCII)
 
     def freeze(self, engine: SignalEngine) -> None:
         """Link what every table has now. One table after the other: what must not change in
@@ -46,6 +48,8 @@ class FrozenTables:
             EngineError: a file cannot be written or linked.
         """
         target = folder / DATABASE
+        if not (self._shadow / "store").is_dir():
+            raise EngineError(f"The engine did not link its files in {self._shadow}.")
         try:
             for each in self._database.iterdir():
                 if each.name in ("data", "metadata"):

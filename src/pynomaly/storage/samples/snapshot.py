@@ -12,6 +12,7 @@ from pynomaly.storage.samples.log import FILE_NAME
 FOLDER = "snapshots"
 
 _UNFINISHED = ".unfinished"
+_LOGS = (FILE_NAME, "exemplars.log")
 
 
 class Snapshot:
@@ -36,8 +37,9 @@ class Snapshot:
         try:
             self.folder.mkdir(parents=True)
             self._tables.freeze(engine)
-            if log and (self._data_dir / FILE_NAME).exists():
-                shutil.copy2(self._data_dir / FILE_NAME, self.folder / FILE_NAME)
+            for name in _LOGS if log else ():
+                if (self._data_dir / name).exists():
+                    shutil.copy2(self._data_dir / name, self.folder / name)
         except OSError as error:
             raise EngineError(f"The snapshot cannot be written: {error}.") from error
 
