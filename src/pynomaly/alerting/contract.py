@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from pynomaly.alerting.notifications.entry import State
+from pynomaly.alerting.verdict import Trace
 from pynomaly.model.alert import Alert, AlertState
 from pynomaly.model.labels import Labels
 
@@ -41,7 +43,10 @@ class Notification:
     After ``deadline`` (epoch seconds) trying again is pointless, since the group is looked at
     anew. ``memory`` is what the channel's last delivery to this group returned (the id of a
     message that can be updated), empty when the group was told nothing before. ``route_labels``:
-    those of the route, their templates rendered.
+    those of the route, their templates rendered. ``integration`` (``webhook[0]``) is empty until
+    the ways of a receiver part; ``route`` is the id of the group's route, from which the
+    intervals come (seconds, and names). ``state``: every alert that the group tells, also those
+    that this integration leaves out. ``trace`` is where stages write down what they decide.
     """
 
     receiver: str
@@ -56,6 +61,13 @@ class Notification:
     memory: Mapping[str, str] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
     route_labels: Labels = field(default_factory=lambda: Labels({}))
+    integration: str = ""
+    route: str = ""
+    repeat_interval: float = math.inf
+    mute_time_intervals: tuple[str, ...] = ()
+    active_time_intervals: tuple[str, ...] = ()
+    state: State = field(default_factory=State)
+    trace: Trace = field(default_factory=Trace, compare=False)
 
     @property
     def firing(self) -> list[Alert]:

@@ -53,6 +53,7 @@ class ReceivedAlert:
             fired_at=self.starts_at,
             resolved_at=self.ends_at if ended else 0.0,
             generator_url=self.generator_url,
+            known_fingerprint=self.fingerprint,
         )
 
 

@@ -1,10 +1,12 @@
 """What one integration of a receiver was told last of one group."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import xxhash
+
+from pynomaly.model.alert import Alert, AlertState
 
 
 class Place(NamedTuple):
@@ -17,7 +19,7 @@ class Place(NamedTuple):
     @property
     def digest(self) -> str:
         """A short key for it: a group's key may be longer than a database's index takes."""
-        return xxhash.xxh128_hexdigest("\xff".join(self))
+        return xxhash.xxh128_hexdigest("\0".join(self).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,13 @@ class State:
 
     firing: frozenset[str] = frozenset()
     resolved: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, alerts: Iterable[Alert]) -> "State":
+        """The state that these alerts are in."""
+        alerts = list(alerts)
+        firing = frozenset(a.fingerprint for a in alerts if a.state is AlertState.FIRING)
+        return cls(firing, frozenset(alert.fingerprint for alert in alerts) - firing)
 
 
 @dataclass(frozen=True, slots=True)

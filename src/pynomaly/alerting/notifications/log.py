@@ -6,9 +6,12 @@ it that it was, so that after a crash in between the same is told under the same
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from prometheus_client import Gauge
+from sqlalchemy.orm import Session
 
 from pynomaly.alerting.notifications import repository
 from pynomaly.alerting.notifications.entry import Entry, Intent, Place
@@ -29,8 +32,11 @@ _UNWRITTEN = Gauge(
 
 
 class NotificationLog:
-    """What was told. A database that is away delays no notification: what it did not take is
-    kept in memory, and written by ``maintain``."""
+    """What was told.
+
+    A database that is away delays no notification: what it did not take is kept in memory, and
+    written by ``maintain``.
+    """
 
     def __init__(
         self, records: Records, commits: GroupCommit, clock: Clock, *, retention: float
@@ -41,6 +47,7 @@ class NotificationLog:
         self._retention = retention
         self._entries: dict[Place, Entry] = {}
         self._unwritten: dict[Place, list[Sent]] = {}
+        self._turns: WeakValueDictionary[Place, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
         """Take up what is stored.
@@ -49,6 +56,13 @@ class NotificationLog:
             RecordsUnavailable: the database does not answer.
         """
         self._entries = await asyncio.to_thread(repository.load, self._records)
+
+    def turn(self, place: Place) -> asyncio.Lock:
+        """Hold it while a place is told: after a reload two may want to, and must not both."""
+        lock = self._turns.get(place)
+        if lock is None:
+            lock = self._turns[place] = asyncio.Lock()
+        return lock
 
     def get(self, place: Place) -> Entry | None:
         """What a place was told or was about to be told; None if nothing, or too long ago."""
@@ -62,9 +76,9 @@ class NotificationLog:
         entry = self.get(place) or Entry(expires_at=expires_at)
         await self._keep(place, replace(entry, intent=intent), [])
 
-    async def finish(self, place: Place, entry: Entry, sent: Sent) -> None:
-        """Write down that it was told, and how it went."""
-        await self._keep(place, entry, [sent])
+    async def finish(self, place: Place, entry: Entry, sent: Sequence[Sent]) -> None:
+        """Write down what a place knows now, and how it was told."""
+        await self._keep(place, entry, list(sent))
 
     async def fail(self, place: Place, sent: Sent) -> None:
         """Write down that it could not be told; what was told before stands."""
@@ -115,7 +129,7 @@ class NotificationLog:
         _UNWRITTEN.set(len(self._unwritten))
 
     async def _write(self, place: Place, entry: Entry, sent: list[Sent]) -> None:
-        def work(session: repository.Session) -> None:
+        def work(session: Session) -> None:
             repository.save(session, place, entry)
             repository.add_history(session, sent)
 

@@ -1,0 +1,1 @@
+"""Alerts that keep others quiet while they fire."""

@@ -1,0 +1,1 @@
+"""From the alerts of a group to notifications: one stage a file."""

@@ -1,0 +1,35 @@
+"""Write down what the receiver knows now."""
+
+from pynomaly.alerting.contract import Notification, Stopped
+from pynomaly.alerting.notifications.entry import Entry
+from pynomaly.alerting.notifications.log import NotificationLog
+from pynomaly.alerting.pipeline.tell import place_of, sent
+from pynomaly.alerting.verdict import Telling
+
+
+class Remember:
+    """The notification log learns what was told, or need not be."""
+
+    def __init__(self, log: NotificationLog) -> None:
+        self._log = log
+
+    async def __call__(self, notification: Notification) -> Notification | Stopped:
+        """Save, then pass on."""
+        entry = Entry(
+            state=notification.state,
+            at=notification.at,
+            expires_at=notification.at + 2 * notification.repeat_interval,
+            notification_id=notification.id,
+            memory=notification.memory,
+        )
+        history = [sent(notification)] if notification.attempts else []
+        await self._log.finish(place_of(notification), entry, history)
+        notification.trace.tellings.append(
+            Telling(
+                notification.integration,
+                notification.reason if history else "resolved alerts are not sent",
+                told=bool(history),
+                notification_id=notification.id,
+            )
+        )
+        return notification
