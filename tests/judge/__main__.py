@@ -7,6 +7,12 @@ each difference and a score for each suite; fails when something differs or noth
 import sys
 from pathlib import Path
 
+from tests.judge.alertmanager_intervals import judge_alertmanager_intervals
+from tests.judge.alertmanager_matchers import judge_alertmanager_matchers
+from tests.judge.alertmanager_routes import (
+    judge_alertmanager_config,
+    judge_alertmanager_routes,
+)
 from tests.judge.exposition import judge_expfmt, judge_openmetrics
 from tests.judge.promql import judge_compliance, judge_promqltest
 from tests.judge.rules import (
@@ -24,6 +30,10 @@ SUITES: tuple[Suite, ...] = (
     judge_expfmt,
     judge_prometheus,
     judge_alertmanager,
+    judge_alertmanager_routes,
+    judge_alertmanager_matchers,
+    judge_alertmanager_intervals,
+    judge_alertmanager_config,
     judge_promqltest,
     judge_compliance,
     judge_awesome_alerts,

@@ -60,17 +60,22 @@ class Func:
     returned: list[Any]
 
 
-def table(source: str, function: str, opening: str) -> list[Composite]:
-    """The elements of the composite literal that ``opening`` begins in a function.
+def table(source: str, function: str | None, opening: str) -> list[Composite]:
+    """The elements of the composite literal that ``opening`` begins in a function, or anywhere.
 
     ``opening`` is the text before the literal, such as ``range []struct``, whose own braces are
     skipped, or ``[]scenario``.
     """
-    body = source[source.index(f"func {function}(") :]
+    body = source[source.index(f"func {function}(") :] if function else source
     reader = _Reader(body, body.index(opening) + len(opening))
     if opening.endswith("struct"):
         reader.skip_braces()
     return reader.composite("").items
+
+
+def element(source: str, at: int) -> Any:
+    """The expression that begins at a place of the source."""
+    return _Reader(source, at).element()
 
 
 class _Reader:

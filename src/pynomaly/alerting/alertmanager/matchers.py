@@ -5,7 +5,8 @@ classic one does where the former refuses the input, or where the two disagree.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from pynomaly.gotemplate.literals import quoted as go_quoted
 from pynomaly.gotemplate.literals import unquote
@@ -97,11 +98,15 @@ def all_matchers(
     match_re: Mapping[str, str],
     matchers: Iterable[Sequence[Matcher]],
 ) -> tuple[Matcher, ...]:
-    """The older words and the newer together, in Alertmanager's order."""
+    """The older words and the newer together, in Alertmanager's order.
+
+    The value of one of ``match_re`` is shown with its anchors, as Alertmanager does: that is part
+    of the keys of groups, and so of what other systems tell incidents apart by.
+    """
     return sorted_matchers(
         [
             *(new_matcher(name, MatchOp.EQUAL, value) for name, value in match.items()),
-            *(new_matcher(name, MatchOp.REGEX, value) for name, value in match_re.items()),
+            *(new_matcher(name, MatchOp.REGEX, f"^(?:{value})$") for name, value in match_re.items()),
             *(matcher for line in matchers for matcher in line),
         ]
     )
@@ -184,12 +189,14 @@ def parse_utf8(text: str) -> tuple[Matcher, ...]:
         BadMatcher: not of this form; the message says where.
     """
     tokens = _Tokens(text)
-    braces = tokens.accept("{")
+    braces = tokens.ahead.kind == "{"
+    if braces:
+        tokens.next()
     found: list[Matcher] = []
-    while not tokens.at_end and not tokens.peek_is("}"):
+    while not tokens.at_end and tokens.ahead.kind != "}":
         if found:
             tokens.expect(",", "a comma")
-            if tokens.at_end or tokens.peek_is("}"):
+            if tokens.at_end or tokens.ahead.kind == "}":
                 break
         found.append(_utf8_matcher(tokens))
     if braces:
@@ -205,10 +212,49 @@ def _utf8_matcher(tokens: "_Tokens") -> Matcher:
     return new_matcher(name, op, tokens.value("a value"))
 
 
+class Token(NamedTuple):
+    """A piece of the UTF-8 form: ``{``, ``}``, ``,``, an operator, ``quoted`` or ``unquoted``."""
+
+    kind: str
+    text: str
+    column: int
+
+
+_END = "the end"
 _TOKEN = re.compile(
     r"""(?P<sign>[{},]) | (?P<op>=~|=|!=|!~) | (?P<quoted>"(?:[^"\\]|\\.)*")""",
     re.VERBOSE | re.DOTALL,
 )
+
+
+def scan(text: str) -> Iterator[Token]:
+    """The tokens of a text, the last of the kind ``the end``.
+
+    Raises:
+        BadMatcher: when it comes to something that is none.
+    """
+    at = 0
+    while True:
+        while at < len(text) and _is_space(text[at]):
+            at += 1
+        if at == len(text):
+            yield Token(_END, "", at)
+            return
+        token = _token(text, at)
+        yield token
+        at += len(token.text)
+
+
+def _token(text: str, at: int) -> Token:
+    if found := _TOKEN.match(text, at):
+        kind = "quoted" if found["quoted"] else found[0]
+        return Token(kind, found[0], at)
+    end = at
+    while end < len(text) and not _is_reserved(text[end]):
+        end += 1
+    if end == at:
+        raise _fault(text, Token("", text[at], at), "a name, an operator or a value")
+    return Token("unquoted", text[at:end], at)
 
 
 class _Tokens:
@@ -216,65 +262,46 @@ class _Tokens:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._end = 0
-        self._advance()
+        self._tokens = scan(text)
+        self.ahead = next(self._tokens)
 
     @property
     def at_end(self) -> bool:
-        return self._token == ""
+        return self.ahead.kind == _END
 
-    def peek_is(self, sign: str) -> bool:
-        return self._token == sign
+    def next(self) -> Token:
+        token = self.ahead
+        self.ahead = next(self._tokens, token)
+        return token
 
-    def accept(self, sign: str) -> bool:
-        taken = self._token == sign
-        if taken:
-            self._advance()
-        return taken
-
-    def expect(self, sign: str, what: str) -> None:
-        if not self.accept(sign):
+    def expect(self, kind: str, what: str) -> None:
+        if self.ahead.kind != kind:
             raise self.fault(what)
+        self.next()
 
     def operator(self) -> MatchOp:
-        if self._kind != "op":
+        if self.ahead.kind not in list(MatchOp):
             raise self.fault("one of = != =~ !~")
-        op = MatchOp(self._token)
-        self._advance()
-        return op
+        return MatchOp(self.next().kind)
 
     def value(self, what: str) -> str:
-        if self._kind not in ("quoted", "unquoted"):
+        if self.ahead.kind == "unquoted":
+            return self.next().text
+        if self.ahead.kind != "quoted":
             raise self.fault(what)
-        text: str | None = self._token
-        if self._kind == "quoted":
-            text = None if "\n" in self._token else unquote(self._token)
-        if text is None or any(0xD800 <= ord(char) < 0xE000 for char in text):
+        value = None if "\n" in self.ahead.text else unquote(self.ahead.text)
+        if value is None or any(0xD800 <= ord(char) < 0xE000 for char in value):
             raise self.fault("a valid Go string, in UTF-8")
-        self._advance()
-        return text
+        self.next()
+        return value
 
     def fault(self, expected: str) -> BadMatcher:
-        found = repr(self._token) if self._token else "the end"
-        return BadMatcher(
-            f"{self._text!r}, column {self._start + 1}: expected {expected}, found {found}"
-        )
+        return _fault(self._text, self.ahead, expected)
 
-    def _advance(self) -> None:
-        at = self._end
-        while at < len(self._text) and _is_space(self._text[at]):
-            at += 1
-        self._start = at
-        if found := _TOKEN.match(self._text, at):
-            self._kind, self._token, self._end = found.lastgroup, found[0], found.end()
-            return
-        end = at
-        while end < len(self._text) and not _is_reserved(self._text[end]):
-            end += 1
-        if end == at < len(self._text):
-            self._token = self._text[at]
-            raise self.fault("a name, an operator or a value")
-        self._kind, self._token, self._end = "unquoted", self._text[at:end], end
+
+def _fault(text: str, token: Token, expected: str) -> BadMatcher:
+    found = repr(token.text) if token.text else _END
+    return BadMatcher(f"{text!r}, column {token.column + 1}: expected {expected}, found {found}")
 
 
 def _is_space(char: str) -> bool:
