@@ -80,6 +80,10 @@ def up(
     webhook_url: Annotated[
         str | None, typer.Option(help="Where alerts are POSTed, as Alertmanager does.")
     ] = None,
+    enable_admin_api: Annotated[
+        bool | None,
+        typer.Option("--enable-admin-api", help="Let the API delete series and take snapshots."),
+    ] = None,
 ) -> None:
     """Run the server until Ctrl-C or SIGTERM. SIGHUP reloads the configuration."""
     from pynomaly.cli.up import run_until_stopped
@@ -93,6 +97,7 @@ def up(
         "prometheus_config": prometheus_config,
         "alertmanager_config": alertmanager_config,
         "webhook_url": webhook_url,
+        "enable_admin_api": enable_admin_api,
     }
     with errors_in_a_line():
         run_until_stopped(config, {k: v for k, v in options.items() if v is not None})

@@ -90,6 +90,7 @@ class Backend:
     place: str
     storage_status: AskStorage
     elsewhere: Elsewhere | None = None
+    store: SampleStore | None = None
     replay: Callable[[], Replay] = Replay
     queries: QueryLog | None = None
     rule_groups: Sequence[RuleGroup] = field(default=())
@@ -148,6 +149,7 @@ async def _open_store(site: Site) -> Backend:
     return Backend(
         querier=cache,
         queries=queries,
+        store=store,
         judging=querier,
         appender=store,
         reader=store,

@@ -97,6 +97,11 @@ class ServerSection(Section):
         "`X-Forwarded-For` is believed.",
     )
 
+    enable_admin_api: bool = Field(
+        default=False,
+        description="Whether `/api/v1/admin/tsdb/` deletes series and takes snapshots, for those "
+        "who may administrate. Prometheus calls it `--web.enable-admin-api`.",
+    )
     external_url: Annotated[str, AfterValidator(_web_address)] = Field(
         default="",
         description="Where people reach the pages, such as `https://mon.example.com`: for the "

@@ -34,6 +34,7 @@ from pynomaly.api import rules as rules_api
 from pynomaly.api import rules_backtest as rules_backtest_api
 from pynomaly.api import rules_lint as rules_lint_api
 from pynomaly.api import storage as storage_api
+from pynomaly.api.prometheus import admin as admin_api
 from pynomaly.api.prometheus.status import Runtime
 from pynomaly.detection.service import Judge
 from pynomaly.ingest.host import HostCollector
@@ -51,6 +52,7 @@ from pynomaly.rules.lint.service import RulesLint
 from pynomaly.rules.manager import RuleManager
 from pynomaly.rules.template import Outside
 from pynomaly.server import effective, prometheus_api
+from pynomaly.server.administration import NothingHere, StoreAdministration
 from pynomaly.server.backends import Backend, Site, open_backend
 from pynomaly.server.files import NamedFiles, load_named_files
 from pynomaly.server.health import HealthBoard, of_attempts, of_job, of_scraping, of_trouble
@@ -130,7 +132,7 @@ class Service:
         self._undo.push_async_callback(self._scheduler.close)
         self._backend = await self._open_backend(say)
         self.place = self._backend.place
-        records = await self._open_records()
+        records = self._records = await self._open_records()
         audit = await self._keep_audit(records)
         await self._observe_itself()
         self._rules = await self._evaluate_rules(files)
@@ -375,6 +377,8 @@ class Service:
             ready=self.health.ready,
         )
         seen = self._backend.queries
+        administration = self._administration()
+        enabled = self._configuration.server.enable_admin_api
         push = PushDeps(self._backend.appender, self._clock, self._configuration.ingest)
         return api_app.create_app(
             [
@@ -389,7 +393,8 @@ class Service:
                 alerts_api.router(self._rules),
                 health.router(self.health),
                 control.router(self.reload),
-                storage_api.router(self._backend.verify),
+                admin_api.router(administration, self.health.ready, enabled=enabled),
+                storage_api.router(self._backend.verify, administration.count),
                 *([queries_api.router(seen)] if seen else []),
             ]
         )
@@ -410,6 +415,11 @@ class Service:
             api_url=self.api_url,
             external_url=self.external_url,
         )
+
+    def _administration(self) -> StoreAdministration | NothingHere:
+        if self._backend.store is None:
+            return NothingHere(str(self._configuration.prometheus.url))
+        return StoreAdministration(self._backend.store, self._records)
 
     def _pages(self) -> FastAPI:
         return create_web_app(

@@ -46,10 +46,10 @@ class Form:
 
     @classmethod
     async def of(cls, request: Request) -> "Form":
-        """Read the body of a POST, and the query string."""
+        """Read the body of a POST or PUT, and the query string."""
         pairs = parse_qsl(request.url.query, keep_blank_values=True)
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if request.method != "POST" or content_type != _FORM:
+        if request.method not in ("POST", "PUT") or content_type != _FORM:
             return cls(pairs)
         body = bytearray()
         async for chunk in request.stream():

@@ -1,8 +1,9 @@
 """``match[]``: which series a request is about."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from pynomaly.model.errors import BadInput
+from pynomaly.model.errors import BadInput, PynomalyError
 from pynomaly.model.matcher import Matcher
 from pynomaly.promql.contract import ParseError
 from pynomaly.promql.nodes import VectorSelector
@@ -27,3 +28,21 @@ def parse_selection(text: str) -> list[Matcher]:
     if all(matcher.matches("") for matcher in node.matchers):
         raise BadInput("match[] must contain at least one non-empty matcher")
     return list(node.matchers)
+
+
+def parse_any_selection(text: str) -> list[Matcher]:
+    """The matchers of one metric selector, which may also match every series, as ``{}`` does.
+
+    Raises:
+        ParseError: the text is not a metric selector.
+    """
+    try:
+        return parse_selection(text)
+    except PynomalyError as error:
+        inside, brace, rest = text.strip().rpartition("}")
+        comma = "" if inside.rstrip().endswith(("{", ",")) else ","
+        if brace and not rest:
+            # The grammar wants a matcher that an empty value does not satisfy: it gets one.
+            with suppress(PynomalyError):
+                return parse_selection(f'{inside}{comma}__name__!=""}}')[:-1]
+        raise error
