@@ -110,7 +110,9 @@ def _history(arguments: argparse.Namespace) -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not by the buffer, whose lock would still be held when the interpreter ends.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     os._exit(0)
 
 

@@ -185,7 +185,7 @@ def _faults(service: DetectionService) -> APIRouter:
             for name, fault in board.faults.items()
         ]
 
-    @routes.put("/{name}", status_code=204)
+    @routes.post("/{name}", status_code=204)
     async def plan(name: str, plan: FaultPlan) -> None:
         _known(name)
         service.metrics.security.privileged.labels("switch_fault").inc()

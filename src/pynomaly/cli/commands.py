@@ -103,6 +103,63 @@ def up(
         run_until_stopped(config, {k: v for k, v in options.items() if v is not None})
 
 
+@app.command(epilog="Example: pynomaly demo --fault error-burst --after 30s")
+def demo(
+    fault: Annotated[
+        str,
+        typer.Option(
+            help="What breaks: slow-database, error-burst, memory-leak, disk-filling, brute-force, "
+            "model-drift, crash, or none.",
+            metavar="NAME",
+        ),
+    ] = "slow-database",
+    after: Annotated[
+        str, typer.Option(help="When it breaks, after the start.", metavar="DURATION")
+    ] = "60s",
+    lasts: Annotated[str, typer.Option("--for", help="For how long.", metavar="DURATION")] = "60s",
+    history: Annotated[
+        str, typer.Option(help="How much history is imported.", metavar="DURATION")
+    ] = "2d",
+    api_port: Annotated[
+        int | None, typer.Option(help="What machines speak [8090, or any that is free].")
+    ] = None,
+    web_port: Annotated[
+        int | None, typer.Option(help="What people see [8080, or any that is free].")
+    ] = None,
+    service_port: Annotated[
+        int | None, typer.Option(help="Where the service listens [any that is free].")
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Keep everything in this new folder, for later.", metavar="DIR"),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Stop when what broke is well again.")
+    ] = False,
+) -> None:
+    """See it work in three minutes: a service with two days of history, which breaks.
+
+    Starts Pynomaly beside a small service with traffic, switches a fault on, and tells what comes:
+    the anomaly, the alert, the recovery. Ctrl-C stops it and leaves nothing behind.
+    """
+    from pynomaly.cli.demo.run import Options, run
+
+    with errors_in_a_line():
+        run(
+            Options.of(
+                fault=fault,
+                after=after,
+                lasts=lasts,
+                history=history,
+                api_port=api_port,
+                web_port=web_port,
+                service_port=service_port,
+                keep=keep,
+                once=once,
+            )
+        )
+
+
 @app.command(epilog="Example: pynomaly query 'sum by (job) (up)' --range 1h --step 1m")
 def query(
     expr: Annotated[str, typer.Argument(help="PromQL.", metavar="EXPR")],
