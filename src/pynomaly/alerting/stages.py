@@ -4,8 +4,6 @@ import logging
 import time
 from dataclasses import replace
 
-from prometheus_client import Counter, Histogram
-
 from pynomaly.alerting.contract import (
     Channel,
     Notification,
@@ -14,24 +12,11 @@ from pynomaly.alerting.contract import (
     Stopped,
     Told,
 )
+from pynomaly.alerting.delivery.metrics import ATTEMPTS as _ATTEMPTS
+from pynomaly.alerting.delivery.metrics import LATENCY as _LATENCY
 from pynomaly.model.clock import Clock
-from pynomaly.observability import REGISTRY
 
 log = logging.getLogger(__name__)
-
-_ATTEMPTS = Counter(
-    "pynomaly_notification_attempts",
-    "Attempts to deliver a notification; the log says why one failed.",
-    ["channel", "outcome"],
-    registry=REGISTRY,
-)
-_LATENCY = Histogram(
-    "pynomaly_notification_attempt_seconds",
-    "How long an attempt to deliver took.",
-    ["channel"],
-    buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30),
-    registry=REGISTRY,
-)
 
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0

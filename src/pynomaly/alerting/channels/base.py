@@ -16,14 +16,10 @@ class HttpChannel(Generic[Config]):
     """Renders a notification and sends it; a subclass says how in ``send``."""
 
     def __init__(self, config: Config, messages: Messages) -> None:
+        self.name: str = config.kind
         self.config = config
         self.messages = messages
         self.client = HttpClient(config.http_config or HttpConfig())
-
-    @property
-    def name(self) -> str:
-        """The kind of channel."""
-        return self.config.kind
 
     async def deliver(self, notification: Notification) -> Delivery:
         """Try once."""
