@@ -184,6 +184,26 @@ def only(spans: InMemorySpanExporter) -> ReadableSpan:
     return span
 
 
+def test_an_endpoint_has_the_prefixes_of_all_routers_that_it_is_included_by(
+    metrics: MetricsCollector,
+) -> None:
+    orders, versioned = APIRouter(), APIRouter(prefix="/v1")
+    orders.get("/orders/{order}")(lambda order: order)
+    versioned.include_router(orders)
+    app, inner = FastAPI(), FastAPI()
+    app.include_router(versioned, prefix="/api")
+    app.include_router(versioned, prefix="/old")
+    inner.include_router(versioned)
+    app.mount("/inner", inner)
+    ask = client_of(instrument(app, metrics=metrics, clients=False))
+    prefixes = ("/api/v1", "/old/v1", "/inner/v1")
+    for prefix in prefixes:
+        assert ask("GET", f"{prefix}/orders/7?order=7").status_code == 200
+    assert counted(metrics) == {
+        ("GET", f"{prefix}/orders/{{order}}", "200"): 1.0 for prefix in prefixes
+    }
+
+
 def test_requests_are_counted_by_the_routes_template(ask: Ask, metrics: MetricsCollector) -> None:
     for order in (7, 8):
         assert ask("GET", f"/shop/orders/{order}").json() == {"order": order}

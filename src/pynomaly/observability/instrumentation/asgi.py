@@ -15,6 +15,7 @@ from pynomaly.observability.logs.correlation import HEADER
 
 Scope = MutableMapping[str, Any]
 _HEADER = HEADER.lower().encode()
+_NOTHING: Mapping[str, Any] = {}
 
 
 class ObservingMiddleware:
@@ -133,6 +134,8 @@ class Templates:
         route = scope.get("route")
         if route is None:
             return self._by_endpoint(scope)
+        if (included := _path_as_included(scope, route)) is not None:
+            return included
         # Held together with its route, whose id nothing else can have meanwhile.
         known = self._known.get(id(route))
         if known is None:
@@ -155,3 +158,17 @@ class Templates:
             self._learn(self._routes(), "")
         found = (p for r, p in self._known.values() if getattr(r, "endpoint", None) is endpoint)
         return next(found, UNMATCHED)
+
+
+def _path_as_included(scope: Scope, route: Any) -> str | None:
+    """The path of a route of FastAPI's ``include_router``, with the prefixes of all routers.
+
+    Newer FastAPI leaves the route as its own router has it, and keeps what it is by where it was
+    included in the scope; None where that is not so.
+    """
+    context = scope.get("fastapi", _NOTHING).get("effective_route_context")
+    if context is None or context.original_route is not route:
+        return None
+    root = scope.get("root_path", "")
+    mounted: str = root.removeprefix(scope.get("app_root_path", root))
+    return f"{mounted}{context.path}" or "/"
