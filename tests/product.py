@@ -38,6 +38,21 @@ class Product:
         except urllib.error.HTTPError as error:
             return error.code, error.read()
 
+    def ask(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, str, bytes]:
+        """Status, content type and body of a request by any method."""
+        request = urllib.request.Request(self.api + path, data, headers or {}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.headers.get("content-type", ""), answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers.get("content-type", ""), error.read()
+
     def json(self, path: str, **params: Any) -> Any:
         """GET as JSON; an error status fails."""
         query = f"?{urllib.parse.urlencode(params)}" if params else ""

@@ -14,6 +14,7 @@ from tests.judge.alertmanager_routes import (
     judge_alertmanager_routes,
 )
 from tests.judge.exposition import judge_expfmt, judge_openmetrics
+from tests.judge.openapi import judge_openapi
 from tests.judge.promql import judge_compliance, judge_promqltest
 from tests.judge.rules import (
     judge_awesome_alerts,
@@ -36,6 +37,7 @@ SUITES: tuple[Suite, ...] = (
     judge_alertmanager_config,
     judge_promqltest,
     judge_compliance,
+    judge_openapi,
     judge_awesome_alerts,
     judge_kube_prometheus,
     judge_promtool,
@@ -52,6 +54,8 @@ def main(arguments: list[str]) -> int:
     for score in scores:
         for difference in score.differences:
             print(f"  {difference}")
+        for name in score.missing:
+            print(f"  missing: {name}")
         print(score)
     if not scores:
         print(f"no reference suite under {arguments[0]}", file=sys.stderr)

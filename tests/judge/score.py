@@ -12,6 +12,8 @@ class Score:
     suite: str
     passed: int = 0
     differences: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    """What the reference has and we do not, by name."""
 
     def note(self, case: str, difference: str = "") -> None:
         """Count a case; an empty difference means that it agrees."""
@@ -22,7 +24,8 @@ class Score:
 
     def __str__(self) -> str:
         total = self.passed + len(self.differences)
-        return f"{self.suite}: {self.passed} of {total} agree"
+        missing = f", {len(self.missing)} missing" if self.missing else ""
+        return f"{self.suite}: {self.passed} of {total} agree{missing}"
 
 
 Suite = Callable[[Path], "Score | None"]

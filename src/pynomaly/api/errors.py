@@ -1,7 +1,8 @@
 """One shape for every error on 8090: Prometheus's envelope, which all its clients read.
 
 ``{"status": "error", "errorType": kind, "error": message}``, and ``hint`` where what to do next
-is known.
+is known. On Prometheus's own paths, whose description allows no further key, the hint is the end of
+the message.
 """
 
 import logging
@@ -17,6 +18,8 @@ from pynomaly.model.errors import PynomalyError
 log = logging.getLogger(__name__)
 
 _RETRY_AFTER_SECONDS = 5  # long enough for merges of the engine to catch up, short for a sender
+
+_PROMETHEUS = "/api/v1/"
 
 _KINDS = {
     400: "bad_data",
@@ -63,6 +66,9 @@ async def _product_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PynomalyError)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request failed", extra={"path": request.url.path, "error": str(error)})
+    if request.url.path.startswith(_PROMETHEUS) and error.hint:
+        message = f"{error.message.rstrip('.')}. {error.hint}"
+        return error_response(error.status, error.kind, message)
     return error_response(error.status, error.kind, error.message, error.hint)
 
 

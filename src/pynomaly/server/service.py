@@ -372,7 +372,7 @@ class Service:
             reader=self._backend.reader,
             clock=self._clock,
             targets=self._scraping,
-            build=prometheus.BuildInfo(_API_VERSION, "", "Pynomaly", __version__),
+            build=prometheus.BuildInfo(_API_VERSION, f"pynomaly-{__version__}"),
             executor=self._backend.executor,
             ready=self.health.ready,
         )

@@ -99,7 +99,7 @@ def application(stage: Stage, executor: ThreadPoolExecutor) -> FastAPI:
         reader=stage.samples,
         clock=stage.clock,
         targets=stage.targets,
-        build=BuildInfo("3.0.0", "abc", "Pynomaly", "0.1.0"),
+        build=BuildInfo("3.0.0", "pynomaly-0.1.0"),
         executor=executor,
         ready=lambda: stage.ready,
     )

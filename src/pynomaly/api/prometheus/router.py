@@ -42,15 +42,13 @@ class BuildInfo:
     """What ``/api/v1/status/buildinfo`` says.
 
     Clients read ``version`` to know which API is spoken, so it is a version of Prometheus;
-    ``application`` and ``applicationVersion`` say who speaks it.
+    ``revision`` says who speaks it. Prometheus's description allows no further key.
     """
 
     version: str
     revision: str
-    application: str
-    applicationVersion: str  # noqa: N815 - the wire's name
     branch: str = ""
-    buildUser: str = ""  # noqa: N815
+    buildUser: str = ""  # noqa: N815 - the wire's name
     buildDate: str = ""  # noqa: N815
     goVersion: str = ""  # noqa: N815
 
