@@ -65,7 +65,8 @@ def compile_anchored(pattern: str, *, dot_all: bool = True) -> Any:
         re2.compile(pattern, _OPTIONS)  # alone: "a)|(b" would be valid between our parentheses
         return re2.compile(f"^(?{'s' if dot_all else ''}:{pattern})$", _OPTIONS)
     except re2.error as error:
-        raise BadInput(f"{pattern!r} is not a valid RE2 regular expression: {error}") from error
+        reason = error.args[0].decode(errors="replace")
+        raise BadInput(f"{pattern!r} is not a valid RE2 regular expression: {reason}") from error
 
 
 def _quiet() -> Any:

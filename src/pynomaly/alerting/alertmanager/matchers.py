@@ -195,7 +195,7 @@ def parse_utf8(text: str) -> tuple[Matcher, ...]:
     found: list[Matcher] = []
     while not tokens.at_end and tokens.ahead.kind != "}":
         if found:
-            tokens.expect(",", "a comma")
+            tokens.expect(",", "a comma or the end")
             if tokens.at_end or tokens.ahead.kind == "}":
                 break
         found.append(_utf8_matcher(tokens))
