@@ -27,14 +27,12 @@ class Labels(Mapping[str, str]):
     def __init__(self, labels: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         items = dict(labels).items()
         self.pairs = tuple(sorted((n, v) for n, v in items if v))
-        self._hash = hash(self.pairs)
 
     @classmethod
     def from_sorted(cls, pairs: tuple[tuple[str, str], ...]) -> "Labels":
         """Take pairs that are already sorted, unique and not empty, unchecked: the fast way."""
         self = cls.__new__(cls)
         self.pairs = pairs
-        self._hash = hash(pairs)
         return self
 
     @property
@@ -55,7 +53,11 @@ class Labels(Mapping[str, str]):
         return len(self.pairs)
 
     def __hash__(self) -> int:
-        return self._hash
+        try:
+            return self._hash
+        except AttributeError:  # asked for the first time; many never are
+            self._hash = hash(self.pairs)
+            return self._hash
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Labels):

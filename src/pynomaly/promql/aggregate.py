@@ -1,6 +1,7 @@
 """Aggregations: many series to one for each group."""
 
 from collections.abc import Callable
+from operator import itemgetter
 
 import numpy as np
 import xxhash
@@ -14,6 +15,7 @@ from pynomaly.promql.matrices import in_label_order, without_empty
 from pynomaly.promql.over_time import quantiles_of_rows
 
 Ids = NDArray[np.int64]
+Pairs = tuple[tuple[str, str], ...]
 
 
 class Groups:
@@ -53,12 +55,36 @@ def group(
     if not grouping and not without:
         return [Labels()], np.zeros(len(labels), dtype=np.int64)
     named = frozenset((*grouping, METRIC_NAME)) if without else frozenset(grouping)
-    found: dict[tuple[tuple[str, str], ...], int] = {}
-    ids = np.empty(len(labels), dtype=np.int64)
-    for i, each in enumerate(labels):
-        key = tuple([p for p in each.pairs if (p[0] in named) is not without])
-        ids[i] = found.setdefault(key, len(found))
-    return [Labels.from_sorted(key) for key in found], ids
+    rows = [each.pairs for each in labels]
+    keys = _keys_by_place(rows, named, without)
+    if keys is None:
+        keys = [tuple([p for p in pairs if (p[0] in named) is not without]) for pairs in rows]
+    code = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    ids = np.fromiter(map(code.__getitem__, keys), np.int64, len(keys))
+    return [Labels.from_sorted(key) for key in code], ids
+
+
+def _keys_by_place(rows: list[Pairs], named: frozenset[str], without: bool) -> list[Pairs] | None:
+    """The pairs that make the group of each label set, when all have the same names at the places
+    that matter, as the series of a metric nearly always have; else None."""
+    names = [name for name, _ in rows[0]] if rows else []
+    if without and len(set(map(len, rows))) > 1:
+        return None
+    if not without and not named.issubset(names):
+        return None
+    columns = []
+    for place, name in enumerate(names):
+        if not without and name not in named:
+            continue
+        try:
+            column = list(map(itemgetter(place), rows))
+        except IndexError:
+            return None
+        if set(map(itemgetter(0), column)) != {name}:
+            return None
+        if (name in named) is not without:
+            columns.append(column)
+    return list(zip(*columns, strict=True)) if columns else None
 
 
 def aggregate(

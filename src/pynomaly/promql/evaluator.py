@@ -7,7 +7,7 @@ import numpy as np
 from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.model.matcher import MatchOp
 from pynomaly.model.samples import SeriesSamples, ValueArray
-from pynomaly.promql import aggregate, binary, info, leaves, nodes, relabel
+from pynomaly.promql import aggregate, binary, info, leaves, nodes, piecewise, relabel
 from pynomaly.promql.contract import Matrix, QueryError, Scalar, String
 from pynomaly.promql.functions import DATES, MATH, clamp, go_max, go_min, rounded
 from pynomaly.promql.histogram import histogram_fraction, histogram_quantile
@@ -37,8 +37,6 @@ ORDERING = frozenset(
     {"sort", "sort_desc", "sort_by_label", "sort_by_label_desc", "topk", "bottomk"}
 )
 """What gives an instant vector an order that is meant."""
-
-_COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
 
 
 class Evaluator:
@@ -146,6 +144,8 @@ class Evaluator:
         return binary.scalars(node, lhs, rhs)
 
     def _aggregation(self, node: nodes.Aggregation, grid: Grid) -> Matrix:
+        if (found := piecewise.aggregated(self.state, node, grid)) is not None:
+            return found
         grouping, without = node.grouping, node.without
         if node.op == "count_values":
             assert isinstance(node.param, nodes.Text)
@@ -237,8 +237,8 @@ class Evaluator:
         if function not in RANGE_FUNCTIONS:
             raise QueryError(f'function "{function}" is not supported')
         result = self._over(over, grid, RANGE_FUNCTIONS[function])
-        if function in ("rate", "increase"):
-            self._doubt_counters(result)
+        if function in leaves.COUNTER_FUNCTIONS:
+            leaves.doubt_counters(self.state, {labels.name for labels in result.labels})
         return result if function in KEEPS_NAME else _renamed(result)
 
     def _over(self, over: Node, grid: Grid, compute: Callable[[Windows], Folded]) -> Matrix:
@@ -248,10 +248,7 @@ class Evaluator:
             ends = leaves.reference(self.state, grid, over.offset_ms, over.at)
             chunks = self._subquery_chunks(over, ends)
         else:
-            vector = over.vector
-            ends = leaves.reference(self.state, grid, vector.offset_ms, vector.at)
-            start = ends.start - over.range_ms + 1
-            chunks = self.state.select(vector.matchers, start, ends.end)
+            chunks, ends = leaves.window_samples(self.state, over, grid)
         return leaves.over_windows(self.state, chunks, ends, grid, over.range_ms, compute)
 
     def _subquery_chunks(
@@ -266,14 +263,6 @@ class Evaluator:
         grid = Grid.between(start, ends.end, step)
         inner = self.matrix(node.expr, grid)
         return flattened(inner.labels, grid.times, inner.values, inner.present)
-
-    def _doubt_counters(self, result: Matrix) -> None:
-        for name in sorted({labels.name for labels in result.labels}):
-            if name and not name.endswith(_COUNTER_SUFFIXES):
-                self.state.inform(
-                    "metric might not be a counter, name does not end in "
-                    f'_total/_sum/_count/_bucket: "{name}"'
-                )
 
     # The functions of _CALLS.
 

@@ -110,7 +110,7 @@ def sums(values: Floats, left: Rows, right: Rows) -> Floats:
     return np.where(np.isfinite(total), total + error, total)
 
 
-_CANCELLED = 1e-3
+CANCELLED = 1e-3
 """A sum of less than this share of what went into it has lost digits that are worth a second look:
 rounding errors of n terms are at most n x 1e-16 of what went in."""
 
@@ -121,7 +121,7 @@ def group_sums(values: Floats, left: Rows, right: Rows) -> Floats:
     if not np.fmin.reduce(values, axis=None) < 0 < np.fmax.reduce(values, axis=None):
         return plain
     magnitude = np.add.reduceat(np.abs(values), left, axis=0)
-    sure = (np.abs(plain) >= magnitude * _CANCELLED) | ~np.isfinite(plain)
+    sure = (np.abs(plain) >= magnitude * CANCELLED) | ~np.isfinite(plain)
     unsure = np.flatnonzero(~sure.reshape(len(left), -1).all(axis=1))
     if len(unsure):
         lengths = (right - left)[unsure]

@@ -6,7 +6,7 @@ from contextlib import closing
 import numpy as np
 
 from pynomaly.model.labels import Labels
-from pynomaly.model.samples import SeriesSamples, ValueArray, is_stale
+from pynomaly.model.samples import BoolArray, SeriesSamples, ValueArray, is_stale
 from pynomaly.promql import over_time, rates
 from pynomaly.promql.contract import Matrix
 from pynomaly.promql.matrices import repeated, stacked
@@ -42,6 +42,14 @@ RANGE_FUNCTIONS: dict[str, Callable[[Windows], Folded]] = {
 }
 """Functions of a range vector alone."""
 
+COUNTER_FUNCTIONS = frozenset({"increase", "rate"})
+"""Functions that are meant for counters only."""
+
+_COUNTER_SUFFIXES = ("_total", "_sum", "_count", "_bucket")
+
+Part = tuple[list[Labels], ValueArray, BoolArray]
+"""Labels, values and presence of some series."""
+
 KEEPS_NAME = frozenset({"first_over_time", "last_over_time"})
 
 
@@ -63,18 +71,29 @@ def instant(
     A staleness marker ends a series. ``timestamps`` gives the samples' times (seconds) instead
     of their values.
     """
-    lookback = round(state.settings.lookback * 1000)
     ends = reference(state, grid, selector.offset_ms, selector.at)
-    parts = []
+    matrix = stacked(list(_latest_parts(state, selector, ends, timestamps=timestamps)), ends.times)
+    return repeated(matrix, grid.times) if ends.count < grid.count else _on(matrix, grid)
+
+
+def instant_parts(
+    state: QueryState, selector: VectorSelector, grid: Grid
+) -> Generator[Part, None, None]:
+    """The same in pieces of some series each, for a selector that is not tied to one time."""
+    ends = reference(state, grid, selector.offset_ms, selector.at)
+    return _latest_parts(state, selector, ends, timestamps=False)
+
+
+def _latest_parts(
+    state: QueryState, selector: VectorSelector, ends: Grid, *, timestamps: bool
+) -> Generator[Part, None, None]:
+    lookback = round(state.settings.lookback * 1000)
     start = ends.start - lookback + 1
     with closing(state.select(selector.matchers, start, ends.end)) as chunks:
         for block in (block for chunk in chunks for block in blocks(chunk, ends.count)):
             state.check()
             state.charge(len(block) * ends.count)
-            labels, values, present = block.labels, *_latest(block, ends, lookback, timestamps)
-            parts.append(_compact(labels, values, present))
-    matrix = stacked(parts, ends.times)
-    return repeated(matrix, grid.times) if ends.count < grid.count else _on(matrix, grid)
+            yield _compact(block.labels, *_latest(block, ends, lookback, timestamps))
 
 
 def _on(matrix: Matrix, grid: Grid) -> Matrix:
@@ -90,12 +109,7 @@ def _latest(block: SeriesSamples, ends: Grid, lookback: int, timestamps: bool) -
     return (ts / 1000 if timestamps else block.values[rows]), present
 
 
-Part = tuple[list[Labels], ValueArray, "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]"]
-
-
-def _compact(
-    labels: list[Labels], values: ValueArray, present: "np.typing.NDArray[np.bool_]"
-) -> Part:
+def _compact(labels: list[Labels], values: ValueArray, present: BoolArray) -> Part:
     some = present.any(axis=1)
     if some.all():
         return labels, values, present
@@ -112,7 +126,35 @@ def over_windows(
     compute: Callable[[Windows], Folded],
 ) -> Matrix:
     """Fold the windows of every series onto the grid; the series keep their names."""
-    parts = []
+    return stacked(list(_window_parts(state, chunks, ends, grid, range_ms, compute)), grid.times)
+
+
+def range_parts(
+    state: QueryState, over: MatrixSelector, grid: Grid, compute: Callable[[Windows], Folded]
+) -> Generator[Part, None, None]:
+    """The same for the windows of a selector, in pieces of some series each."""
+    chunks, ends = window_samples(state, over, grid)
+    return _window_parts(state, chunks, ends, grid, over.range_ms, compute)
+
+
+def window_samples(
+    state: QueryState, over: MatrixSelector, grid: Grid
+) -> tuple[Generator[SeriesSamples, None, None], Grid]:
+    """The samples of all windows of a selector, and where the windows end."""
+    vector = over.vector
+    ends = reference(state, grid, vector.offset_ms, vector.at)
+    start = ends.start - over.range_ms + 1
+    return state.select(vector.matchers, start, ends.end), ends
+
+
+def _window_parts(
+    state: QueryState,
+    chunks: Generator[SeriesSamples, None, None],
+    ends: Grid,
+    grid: Grid,
+    range_ms: int,
+    compute: Callable[[Windows], Folded],
+) -> Generator[Part, None, None]:
     with closing(chunks):
         whole = (without_stale(chunk) for chunk in chunks)
         for block in (block for chunk in whole for block in blocks(chunk, grid.count)):
@@ -120,8 +162,17 @@ def over_windows(
             state.charge(len(block) * grid.count)
             found = windows(block, ends, range_ms)
             found = found if ends.count == grid.count else found.repeated(grid.count)
-            parts.append(_compact(block.labels, *compute(found)))
-    return stacked(parts, grid.times)
+            yield _compact(block.labels, *compute(found))
+
+
+def doubt_counters(state: QueryState, names: set[str]) -> None:
+    """Note which of the names of metrics are not those of counters."""
+    for name in sorted(names):
+        if name and not name.endswith(_COUNTER_SUFFIXES):
+            state.inform(
+                "metric might not be a counter, name does not end in "
+                f'_total/_sum/_count/_bucket: "{name}"'
+            )
 
 
 def samples_of(state: QueryState, selector: MatrixSelector, grid: Grid) -> SeriesSamples:

@@ -9,7 +9,7 @@ from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.model.samples import BoolArray, TimeArray, ValueArray
 from pynomaly.promql.contract import Matrix, QueryError
 
-_METADATA = frozenset({METRIC_NAME, "__type__", "__unit__"})
+METADATA = frozenset({METRIC_NAME, "__type__", "__unit__"})
 """The labels that say what a series is; they no longer hold after a function (Prometheus 3)."""
 
 SAME_LABELSET = "vector cannot contain metrics with the same labelset"
@@ -18,11 +18,11 @@ SAME_LABELSET = "vector cannot contain metrics with the same labelset"
 def without_name(labels: Labels) -> Labels:
     """The labels without the metric's name, type and unit."""
     pairs = labels.pairs
-    if not any(name in _METADATA for name, _ in pairs):
-        return labels
-    if pairs[0][0] == METRIC_NAME and not (len(pairs) > 1 and pairs[1][0] in _METADATA):
+    # Nearly always the name comes first, and no other such label follows.
+    if pairs and pairs[0][0] == METRIC_NAME and (len(pairs) == 1 or pairs[1][0] > "__unit__"):
         return Labels.from_sorted(pairs[1:])
-    return Labels.from_sorted(tuple(p for p in pairs if p[0] not in _METADATA))
+    kept = tuple([p for p in pairs if p[0] not in METADATA])
+    return labels if len(kept) == len(pairs) else Labels.from_sorted(kept)
 
 
 def nameless(matrix: Matrix) -> Matrix:
