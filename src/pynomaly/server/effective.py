@@ -26,6 +26,7 @@ _SECRET_NAME = re.compile(
     r"|^service_account$",
     re.IGNORECASE,
 )
+_LABELS = ("labels", "external_labels")  # what is a label is shown with every series
 _PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]*@")
 _DURATION_MARKS = frozenset(map(id, get_args(Duration)[1:]))
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -98,6 +99,7 @@ def _as_prometheus(configuration: Configuration, api_url: str, external_url: str
         "storage.tsdb.retention.time": format_duration(samples.retention_days * 86_400)
         if here
         else "0s",
+        "web.enable-admin-api": str(configuration.server.enable_admin_api).lower(),
         "web.enable-lifecycle": "true",
         "web.enable-remote-write-receiver": "true",
         "web.external-url": external_url,
@@ -116,6 +118,8 @@ def _plain(value: Any, name: str = "") -> Any:
         }
     if value and _SECRET_NAME.search(name) and not isinstance(value, bool):
         return SECRET
+    if isinstance(value, Mapping) and name in _LABELS:
+        return dict(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(item, str(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
