@@ -12,12 +12,13 @@ from urllib.parse import urlencode
 
 import typer
 
-from pynomaly.cli.client import Client
+from pynomaly.cli.client import Client, Refused
 from pynomaly.cli.output import out
 from pynomaly.cli.query import epoch, seconds
 from pynomaly.model.errors import BadInput
 
 _TIMEOUT = 3600.0  # deleting may have to wait for a merge of many days
+_DISABLED = "admin APIs disabled"  # Prometheus's words
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 Span = tuple[float | None, float | None]
@@ -152,7 +153,15 @@ class _Server:
 
     def _administrate(self, what: str, form: dict[str, str]) -> Any:
         body = urlencode(form).encode()
-        return self._client.post(f"/api/v1/admin/tsdb/{what}", body, headers=_FORM)
+        try:
+            return self._client.post(f"/api/v1/admin/tsdb/{what}", body, headers=_FORM)
+        except Refused as error:
+            if error.message != _DISABLED:
+                raise
+            raise Refused(
+                "The server does not delete or copy: it was not started with --enable-admin-api.",
+                hint="Start it so, set server.enable_admin_api, or stop it and give --data-dir.",
+            ) from error
 
 
 def _form(selector: str, span: Span) -> dict[str, str]:

@@ -98,10 +98,7 @@ class _Api:
 
     def _refuse_unless_enabled(self) -> None:
         if not self._enabled:
-            raise AdminDisabled(
-                "admin APIs disabled",
-                hint="Start with --enable-admin-api, or set server.enable_admin_api.",
-            )
+            raise AdminDisabled("admin APIs disabled")
 
 
 def _selection(text: str) -> list[Matcher]:
