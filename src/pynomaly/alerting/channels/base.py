@@ -4,12 +4,21 @@ from typing import Generic, TypeVar
 
 from pynomaly.alerting.channels.config import HttpChannelConfig, HttpConfig
 from pynomaly.alerting.channels.http import HttpClient, Unreachable
-from pynomaly.alerting.channels.messages import Message, Messages
+from pynomaly.alerting.channels.messages import Message, Messages, fewer, shortened
 from pynomaly.alerting.channels.secrets import UnreadableSecret
 from pynomaly.alerting.contract import Delivery, Notification, Outcome
 from pynomaly.gotemplate.errors import TemplateError
 
+_MOST_OF_A_REASON = 300
+
 Config = TypeVar("Config", bound=HttpChannelConfig)
+
+
+def unrenderable(error: TemplateError) -> Delivery:
+    """A template that fails will fail again."""
+    return Delivery(
+        Outcome.PERMANENT, shortened(f"the message cannot be rendered: {error}", _MOST_OF_A_REASON)
+    )
 
 
 class HttpChannel(Generic[Config]):
@@ -22,11 +31,13 @@ class HttpChannel(Generic[Config]):
         self.client = HttpClient(config.http_config or HttpConfig())
 
     async def deliver(self, notification: Notification) -> Delivery:
-        """Try once."""
+        """Try once; where the alerts are too many for a text, say the first of them."""
         try:
             return await self.send(notification, self.messages.of(notification))
         except TemplateError as error:
-            return Delivery(Outcome.PERMANENT, f"the message cannot be rendered: {error}")
+            if (first := fewer(notification)) is not None:
+                return await self.deliver(first)
+            return unrenderable(error)
         except (Unreachable, UnreadableSecret) as error:
             return error.delivery()
 

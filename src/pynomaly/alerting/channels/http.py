@@ -248,15 +248,22 @@ def _texts(values: object) -> list[str]:
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port
+    except ValueError:  # its message shows parts of the address
+        raise Unreachable("the address is not one that can be called", permanent=True) from None
 
 
 def _next(url: str, location: str) -> str:
-    target = urljoin(url, location)
-    if not location or urlsplit(target).scheme not in ("http", "https"):
+    try:
+        target = urljoin(url, location)
+    except ValueError:
+        target = ""
+    scheme = _origin(target)[0]
+    if not location or scheme not in ("http", "https"):
         raise Unreachable("redirected to what is not an address", permanent=True)
-    if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
+    if _origin(url)[0] == "https" and scheme == "http":
         raise Unreachable("redirected from https to http, which is not followed", permanent=True)
     return target
 

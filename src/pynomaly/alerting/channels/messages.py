@@ -1,10 +1,14 @@
 """Texts of notifications: what templates see of one, and the templates that ship."""
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
+import orjson
 import yaml
 
 from pynomaly.alerting.contract import Notification
@@ -19,6 +23,10 @@ from pynomaly.model.labels import Labels
 _SHIPPED = "default.tmpl"
 _META = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _CUT = "…"
+_MANY = 20
+_MOST_AFTER_A_FAILURE = 100
+
+Made = TypeVar("Made")
 
 
 def shipped_templates() -> MessageTemplates:
@@ -55,6 +63,10 @@ class Message:
         self.data = data
         self._at = at
 
+    async def made(self, make: Callable[[], Made]) -> Made:
+        """What ``make`` renders; for many alerts in a worker thread, since it takes a while."""
+        return await asyncio.to_thread(make) if len(self.data.alerts) > _MANY else make()
+
     def text(self, template: str) -> str:
         """As text."""
         return self._templates.text(template, self.data, self._at)
@@ -86,11 +98,28 @@ def _deep(value: Any, render: Callable[[str], str], last: Callable[[str], Any]) 
 
 
 def _as_yaml(text: str) -> Any:
+    if text.startswith(("[", "{")):  # JSON is YAML, and much faster
+        with contextlib.suppress(ValueError):
+            return orjson.loads(text)
     try:
         found = untyped(yaml.load(text, TextLoader))
     except yaml.YAMLError:
         return text
     return text if isinstance(found, str) else found
+
+
+def fewer(notification: Notification) -> Notification | None:
+    """The notification with its first alerts, those that fire before others; None if it has few.
+
+    Texts of very many alerts may be more than a template may write. Then it is better to say the
+    first of them than nothing.
+    """
+    if len(notification.alerts) <= _MOST_AFTER_A_FAILURE:
+        return None
+    firing_first = sorted(notification.alerts, key=lambda a: a.state is not AlertState.FIRING)
+    kept = tuple(firing_first[:_MOST_AFTER_A_FAILURE])
+    left_out = notification.truncated + len(notification.alerts) - len(kept)
+    return replace(notification, alerts=kept, truncated=left_out)
 
 
 def message_data(notification: Notification, external_url: str) -> Data:

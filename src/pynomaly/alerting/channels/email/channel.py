@@ -5,11 +5,12 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from pynomaly.alerting.channels.base import unrenderable
 from pynomaly.alerting.channels.email.config import EmailConfig
 from pynomaly.alerting.channels.email.message import Unmailable, addresses, build
 from pynomaly.alerting.channels.email.smtp import Conversation, Recipients, Refused
 from pynomaly.alerting.channels.http import LONGEST_ATTEMPT
-from pynomaly.alerting.channels.messages import Messages
+from pynomaly.alerting.channels.messages import Messages, fewer
 from pynomaly.alerting.channels.secrets import Secrets, UnreadableSecret, secret_of
 from pynomaly.alerting.contract import Delivery, Notification, Outcome
 from pynomaly.gotemplate.errors import TemplateError
@@ -45,11 +46,14 @@ class EmailChannel:
             if len(senders) != 1:
                 raise Unmailable(f"one sender is needed in from, not {len(senders)}")
             recipients = addresses(message.text(config.to))
-            mail = build(config, notification, message, self._messages.now())
+            now = self._messages.now()
+            mail = await message.made(lambda: build(config, notification, message, now))
             password = await secret_of(config.auth_password, config.auth_password_file)
             secret = await secret_of(config.auth_secret, config.auth_secret_file)
         except TemplateError as error:
-            return Delivery(Outcome.PERMANENT, f"the message cannot be rendered: {error}")
+            if (first := fewer(notification)) is not None:
+                return await self.deliver(first)
+            return unrenderable(error)
         except Unmailable as error:
             return Delivery(Outcome.PERMANENT, str(error))
         except UnreadableSecret as error:

@@ -59,7 +59,7 @@ def addresses(text: str) -> list[str]:
         Unmailable: one of them is none, or there is none.
     """
     found = [address for _, address in getaddresses([_one_line(text)])]
-    bad = [address for address in found if not re.fullmatch(r"[^@\s]+(@[^@\s]+)?", address)]
+    bad = [address for address in found if not re.fullmatch(r"[^@\s]+@[^@\s]+", address)]
     if bad or not found:
         raise Unmailable(f"{text!r} is not a list of mail addresses")
     return found

@@ -34,28 +34,31 @@ class PagerDutyChannel(HttpChannel[PagerDutyConfig]):
 
     async def send(self, notification: Notification, message: Message) -> Delivery:
         """Trigger or resolve."""
-        return await self._event("trigger" if notification.firing else "resolve", notification)
+        return await self._event(
+            "trigger" if notification.firing else "resolve", notification, message
+        )
 
     async def acknowledge(self, notification: Notification) -> Delivery:
         """Say that somebody works on the group's incident; does not raise."""
         try:
-            return await self._event("acknowledge", notification)
+            return await self._event("acknowledge", notification, self.messages.of(notification))
         except Unreachable as error:
             return error.delivery()
 
-    async def _event(self, event: Event, notification: Notification) -> Delivery:
-        message = self.messages.of(notification)
+    async def _event(self, event: Event, notification: Notification, message: Message) -> Delivery:
         config = self.config
         key = hashlib.sha256(notification.group_key.encode()).hexdigest()
         if config.service_key.get_secret_value() or config.service_key_file:
             secret = await self._key(message, "service_key")
             url = urljoin(config.url or "", _V1)
-            content = {"service_key": secret, **self._version_1(event, key, message)}
+            content = await message.made(lambda: self._version_1(event, key, message))
+            content["service_key"] = secret
             details, retry = content, HTTPStatus.FORBIDDEN  # by which version 1 limits the rate
         else:
             secret = await self._key(message, "routing_key")
             url = config.url or ""
-            content = {"routing_key": secret, **self._version_2(event, key, message)}
+            content = await message.made(lambda: self._version_2(event, key, message))
+            content["routing_key"] = secret
             details, retry = content.get("payload", {}), HTTPStatus.TOO_MANY_REQUESTS
         name = "details" if details is content else "custom_details"
         answer = await self.client.post(

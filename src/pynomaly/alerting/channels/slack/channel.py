@@ -42,7 +42,7 @@ class SlackChannel(HttpChannel[SlackConfig]):
 
     async def send(self, notification: Notification, message: Message) -> Delivery:
         """Try once; where the message to change is gone, post a new one."""
-        content = self._content(message)
+        content = await message.made(lambda: self._content(message))
         known = notification.memory if self.config.update_message else {}
         if known.get("ts") and known.get("channel"):
             changed = {**content, "ts": known["ts"], "channel": known["channel"]}

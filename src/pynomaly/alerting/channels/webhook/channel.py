@@ -31,10 +31,7 @@ class WebhookChannel(HttpChannel[WebhookConfig]):
         """Try once."""
         config, now = self.config, self.messages.now()
         shown = truncated(notification, config.max_alerts)
-        if config.payload is None:
-            body = orjson.dumps(webhook_payload(shown, self.messages.external_url))
-        else:
-            body = orjson.dumps(self.messages.of(shown).deep(config.payload))
+        body = await message.made(lambda: self._body(shown))
         headers = {IDEMPOTENCY_KEY: notification.id} if notification.id else {}
         secret = await secret_of(config.hmac_secret, config.hmac_secret_file)
         if secret:
@@ -47,6 +44,11 @@ class WebhookChannel(HttpChannel[WebhookConfig]):
             secrets=Secrets().text(secret),
         )
         return judge(answer, now)
+
+    def _body(self, shown: Notification) -> bytes:
+        if self.config.payload is None:
+            return orjson.dumps(webhook_payload(shown, self.messages.external_url))
+        return orjson.dumps(self.messages.of(shown).deep(self.config.payload))
 
     async def _url(self, message: Message) -> str:
         try:
