@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
-from detection_service.settings import DEFAULT_PASSWORD, Settings
+from detection_service.settings import DEFAULT_PASSWORD, NAME, Settings
 
 
 def main() -> None:
@@ -83,10 +83,14 @@ def _serve(arguments: argparse.Namespace) -> None:
 
     from detection_service.app import create_app
     from detection_service.faults import parse_schedule
+    from pynomaly.observability import configure_logging, setup_tracing
 
+    configure_logging(level="INFO", enable_correlation=True, service=NAME)
+    setup_tracing({"service_name": NAME})
     settings = Settings(arguments.data_dir, port=arguments.port, password=_password())
-    plans = [parse_schedule(text) for text in arguments.fault]
-    app = create_app(settings, plans)
+    app = create_app(settings)
+    for text in arguments.fault:
+        app.state.service.switchboard.plan(*parse_schedule(text))
     uvicorn.run(app, host="127.0.0.1", port=settings.port, log_config=None)
 
 

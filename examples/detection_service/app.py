@@ -1,10 +1,10 @@
-"""The HTTP API, and the lines that instrument it."""
+"""The HTTP API, instrumented, with its health checks."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request
+from fastapi import APIRouter, Depends, FastAPI, Header, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,21 +12,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from detection_service.accounts import LoginFailed, NotAllowed, User
 from detection_service.archive import ArchiveFull
 from detection_service.database import NoSuchRow
+from detection_service.faults import NoSuchFault
 from detection_service.learning import MODEL, VERSION
 from detection_service.plant import FEATURES
 from detection_service.service import DetectionService
-from detection_service.settings import NAME, Settings
+from detection_service.settings import Settings
 from detection_service.work import QueueFull
 from pynomaly.observability import (
     HealthMonitor,
     MetricsCollector,
     checks,
-    configure_logging,
     instrument,
-    setup_tracing,
 )
 
 _STATUS: dict[type[Exception], int] = {
+    NoSuchFault: 404,
     LoginFailed: 401,
     NotAllowed: 403,
     NoSuchRow: 404,
@@ -66,21 +66,10 @@ class FaultPlan(BaseModel):
     lasts: float = Field(default=60.0, gt=0, le=3600)
 
 
-def create_app(settings: Settings, plans: Sequence[tuple[str, float, float]] = ()) -> FastAPI:
-    """The service as a FastAPI application, instrumented.
-
-    ``plans``: faults to switch on, as (name, after so many seconds, for so many).
-
-    Raises ValueError for a fault that there is not.
-    """
-    configure_logging(level="INFO", enable_correlation=True, service=NAME)
-    setup_tracing({"service_name": NAME})
-    metrics = MetricsCollector()
+def create_app(settings: Settings, metrics: MetricsCollector | None = None) -> FastAPI:
+    """The service as a FastAPI application, instrumented; ``app.state.service`` is what it does."""
+    metrics = metrics or MetricsCollector()
     service = DetectionService(settings, metrics)
-    for name, after, lasts in plans:
-        if name not in service.switchboard.faults:
-            raise ValueError(f"{name!r} is none of {', '.join(service.switchboard.faults)}")
-        service.switchboard.plan(name, after, lasts)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -89,6 +78,7 @@ def create_app(settings: Settings, plans: Sequence[tuple[str, float, float]] = (
         service.close()
 
     app = FastAPI(title="Detection service", lifespan=lifespan)
+    app.state.service = service
     for error, status in _STATUS.items():
         app.add_exception_handler(error, _answers(status))
     app.include_router(_api(service))
@@ -97,7 +87,7 @@ def create_app(settings: Settings, plans: Sequence[tuple[str, float, float]] = (
 
 
 def _health(service: DetectionService) -> HealthMonitor:
-    health, settings = HealthMonitor(), service.settings
+    health, settings = HealthMonitor(service.metrics.registry), service.settings
     health.add("database", checks.sql(service.database.engine))
     health.add("archive", service.archive.check)
     health.add("disk", checks.disk(settings.data_dir), critical=False)
@@ -187,17 +177,11 @@ def _faults(service: DetectionService) -> APIRouter:
 
     @routes.post("/{name}", status_code=204)
     async def plan(name: str, plan: FaultPlan) -> None:
-        _known(name)
-        service.metrics.security.privileged.labels("switch_fault").inc()
         board.plan(name, plan.after, plan.lasts)
+        service.metrics.security.privileged.labels("switch_fault").inc()
 
     @routes.delete("/{name}", status_code=204)
     async def cancel(name: str) -> None:
-        _known(name)
         board.cancel(name)
-
-    def _known(name: str) -> None:
-        if name not in board.faults:
-            raise HTTPException(404, f"{name!r} is none of {', '.join(board.faults)}")
 
     return routes

@@ -195,6 +195,10 @@ class Crash:
         """Live."""
 
 
+class NoSuchFault(ValueError):
+    """There is no fault of this name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """When a fault is on, in Unix time."""
@@ -239,10 +243,9 @@ class Switchboard:
     def plan(self, name: str, after: float, lasts: float) -> Plan:
         """Switch a fault on after so many seconds, and off when it has lasted so many.
 
-        Raises KeyError for a fault that there is not.
+        Raises NoSuchFault.
         """
-        if name not in self.faults:
-            raise KeyError(name)
+        self._check(name)
         begins = self._now() + after
         with self._lock:
             self._plans[name] = made = Plan(begins, begins + lasts)
@@ -250,9 +253,8 @@ class Switchboard:
         return made
 
     def cancel(self, name: str) -> None:
-        """Switch a fault off, and forget its plan; raises KeyError for one that there is not."""
-        if name not in self.faults:
-            raise KeyError(name)
+        """Switch a fault off, and forget its plan; raises NoSuchFault."""
+        self._check(name)
         with self._lock:
             self._plans.pop(name, None)
             self._remember()
@@ -282,6 +284,10 @@ class Switchboard:
                 self._on.discard(name)
                 fault.end()
                 _log.warning("fault %s is off", name)
+
+    def _check(self, name: str) -> None:
+        if name not in self.faults:
+            raise NoSuchFault(f"{name!r} is none of {', '.join(self.faults)}")
 
     def _run(self) -> None:
         while not self._stop.wait(TICK):

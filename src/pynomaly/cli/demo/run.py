@@ -33,6 +33,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_SECONDS = 1.0
 _RESTART_SECONDS = 2.0
 _HISTORY_SECONDS = 300.0
+_READY, _READY_SERVICE = "/-/ready", "/api/health/ready"
 _CRASHED = 70
 """The exit status of the service when it dies by its fault."""
 _JSON = {"Content-Type": "application/json"}
@@ -127,23 +128,24 @@ class Demo:
     def _set_up(self) -> None:
         """The history is measured on a service that nobody watches, which is then started anew."""
         stage = self._stage
-        product, service = stage.start_product(importing=True), stage.start_service()
-        with self._held(product, service):
-            with _step("Starting a service and Pynomaly"):
-                service.wait_until_ready(f"{stage.service}/api/health/ready")
-            with _step("Rehearsing its traffic, to know what two days of it look like"):
-                self._finish(stage.start_history(self._options.history / 3600))
-            with _step("Waiting for Pynomaly"):
-                product.wait_until_ready(f"{stage.api}/-/ready")
+        product, rehearsing = stage.start_product(importing=True), stage.start_service()
+        with self._held(product):
+            with self._held(rehearsing):
+                with _step("Starting a service and Pynomaly"):
+                    rehearsing.wait_until_ready(f"{stage.service}{_READY_SERVICE}")
+                    product.wait_until_ready(f"{stage.api}{_READY}")
+                with _step("Rehearsing its traffic, to know what days of it look like"):
+                    self._finish(stage.start_history(self._options.history / 3600))
+            self._service = self._kept(stage.start_service())
             _say(f"Importing the last {format_duration(self._options.history)} …")
             import_command.run(stage.api, str(stage.history))
         stage.history.unlink()
         with _step("Starting both for real"):
-            self._service = self._kept(stage.start_service())
+            # In this order, or the first thing to be told would be that the service is away.
+            self._service.wait_until_ready(f"{stage.service}{_READY_SERVICE}")
             self._product = self._kept(stage.start_product())
-            self._service.wait_until_ready(f"{stage.service}/api/health/ready")
-            self._product.wait_until_ready(f"{stage.api}/-/ready")
             self._load = self._kept(stage.start_load())
+            self._product.wait_until_ready(f"{stage.api}{_READY}")
 
     @contextmanager
     def _held(self, *processes: Process) -> Iterator[None]:
@@ -212,7 +214,7 @@ def _announcement(stage: Stage, options: Options) -> str:
         "",
         "Pynomaly watches a detection service, whose traffic goes on. Open these:",
         "",
-        f"  {stage.web}  is all well? Keep it open",
+        f"  {stage.web}/?range=15m  is all well? Keep it open",
         f"  {stage.web}/alerts  what is wrong",
         f"  {stage.explore('detection_service:requests:rate30s', span)}",
         f"      the requests of the last {span}: days have a shape",

@@ -91,14 +91,20 @@ class Story:
         found = self.product.get("/api/v1/alerts")["data"]["alerts"]
         now = {_key(alert): alert for alert in found if _key(alert)[0] != _ALWAYS_FIRES}
         for key, alert in now.items():
-            if self._alerts.get(key) != alert["state"]:
+            if self._alerts.get(key) == alert["state"]:
+                continue
+            if alert["state"] == "firing":
+                self._fired.add(key[0])
+            if alert["state"] == "firing" or self._is_about(key[0]):
                 self.tell(f"alert {alert['state']}", _alert(alert))
-                if alert["state"] == "firing":
-                    self._fired.add(key[0])
         for key in self._alerts.keys() - now.keys():
-            fired = self._alerts[key] == "firing"
-            self.tell("alert resolved" if fired else "alert withdrawn", key[0])
+            if self._alerts[key] == "firing":
+                self.tell("alert resolved", key[0])
         self._alerts = {key: alert["state"] for key, alert in now.items()}
+
+    def _is_about(self, alert: str) -> bool:
+        """Whether an alert is told from pending on; of all others only what fires is news."""
+        return self.fault is not None and self._on and alert in self.fault.alerts
 
 
 def _key(alert: dict[str, Any]) -> tuple[str, str]:
