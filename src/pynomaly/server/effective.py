@@ -51,8 +51,17 @@ def configuration_yaml(
         "evaluation_interval": format_duration(configuration.rules.evaluation_interval),
         "external_labels": dict(external_labels),
     }
-    merged = _without_empty(_merged(theirs, _plain(configuration)))
-    return yaml.safe_dump(merged, sort_keys=False, allow_unicode=True, default_flow_style=False)
+    return _as_yaml(_merged(theirs, _plain(configuration)))
+
+
+def section_yaml(section: BaseModel) -> str:
+    """One section, without secrets and what is not set."""
+    return _as_yaml(_plain(section))
+
+
+def _as_yaml(data: Any) -> str:
+    shown = _without_empty(data)
+    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, default_flow_style=False)
 
 
 def flags(configuration: Configuration, api_url: str, external_url: str) -> dict[str, str]:

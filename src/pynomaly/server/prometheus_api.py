@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
-from pynomaly.api.prometheus import federate, remote_read, status
+from pynomaly.api.prometheus import federate, remote_read, scrape_pools, status
 from pynomaly.ingest.scrape.manager import ScrapeManager
 from pynomaly.model.clock import Clock
 from pynomaly.server import effective
@@ -35,11 +35,14 @@ class Told:
 
 
 def routers(told: Told) -> list[APIRouter]:
-    """The routes of ``status``, remote read and federation."""
+    """The routes of ``status``, remote read, federation and scrape pools."""
     return [
         status.router(_status(told)),
         remote_read.router(_remote_read(told)),
         federate.router(_federation(told)),
+        scrape_pools.router(
+            scrape_pools.PoolDeps(told.ready, told.scraping.job, effective.section_yaml)
+        ),
     ]
 
 

@@ -111,7 +111,7 @@ class Service:
         self._reload_error: str | None = None
         self._count_reload(None)
         self.health.add("configuration", of_trouble(lambda: self._reload_error))
-        self._began = clock.now()
+        self._began, self._refused_at = clock.now(), 0.0
         self.data_dir: Path = configuration.server.data_dir
         self.api_url = self.web_url = self.external_url = self.place = ""
 
@@ -169,8 +169,9 @@ class Service:
             except PynomalyError as error:
                 self._reload_error = f"The last reload was refused: {error}"
                 self._count_reload("error")
+                self._refused_at = self._clock.now()
                 raise
-            self._reload_error = None
+            self._reload_error, self._refused_at = None, 0.0
             self._count_reload("ok")
             log.info("configuration reloaded")
 
@@ -409,9 +410,7 @@ class Service:
             ready=self.health.ready,
             scraping=self._scraping,
             files=lambda: self._files,
-            runtime=lambda: Runtime(
-                self._began, self._read_at, self._reload_error is None, retention
-            ),
+            runtime=lambda: Runtime(self._began, self._read_at, self._refused_at, retention),
             api_url=self.api_url,
             external_url=self.external_url,
         )

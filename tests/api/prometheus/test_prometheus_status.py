@@ -24,7 +24,7 @@ from pynomaly.storage.samples.replay import Replay
 UP = MetricMetadata("up_total", "counter", "Ups.", "")
 WARM = MetricMetadata("warm_celsius", "gauge", "How warm.", "celsius")
 API, DB = Labels({"job": "api", "instance": "a"}), Labels({"job": "db", "instance": "b"})
-RUNTIME = Runtime(NOW - 100.5, NOW - 10, True, "90d or 10GiB")
+RUNTIME = Runtime(NOW - 100.5, NOW - 10, 0, "90d or 10GiB")
 REPLAY = Replay(7, 3, 1)
 
 
@@ -172,7 +172,7 @@ def test_how_the_process_fares(client: Client, known: Known) -> None:
     assert data["storageRetention"] == "90d or 10GiB"
     assert data["goroutineCount"] > 1
     assert data["GOMAXPROCS"] >= 1
-    known.runtime = Runtime(NOW, NOW, False, "")
+    known.runtime = Runtime(NOW, NOW, NOW, "")
     data = client.get("/api/v1/status/runtimeinfo").json()["data"]
     assert (data["reloadConfigSuccess"], data["storageRetention"]) == (False, "")
 
@@ -200,6 +200,34 @@ def test_the_replay_of_the_log_is_told_before_all_else(client: Client, known: Kn
     assert client.get("/api/v1/status/tsdb").status_code == 503
     data = client.get("/api/v1/status/walreplay").json()["data"]
     assert data == {"min": 0, "max": 7, "current": 3}
+
+
+def test_a_refused_reload_is_a_notification(client: Client, known: Known) -> None:
+    assert client.get("/api/v1/notifications").json()["data"] == []
+    known.runtime = Runtime(NOW - 9, NOW - 9, NOW - 0.5, "")
+    assert client.get("/api/v1/notifications").json()["data"] == [
+        {
+            "text": "Configuration reload has failed.",
+            "date": "2023-11-14T22:13:19.500000Z",
+            "active": True,
+        }
+    ]
+
+
+def test_own_metrics_are_shown_by_name(client: Client) -> None:
+    asked = {"metric_name_pattern": "pynomaly_federation_(samples|errors)_total"}
+    [family] = client.get("/api/v1/status/self_metrics", asked).json()["data"]
+    assert (family["name"], family["type"]) == ("pynomaly_federation_samples_total", "COUNTER")
+    assert family["metric"][0]["counter"]["value"] >= 0
+    names = [each["name"] for each in client.get("/api/v1/status/self_metrics").json()["data"]]
+    assert names == sorted(names)
+    assert len(names) > 10
+
+
+def test_a_wrong_pattern_of_names_is_refused(client: Client) -> None:
+    answer = client.get("/api/v1/status/self_metrics", {"metric_name_pattern": "("})
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("invalid metric_name_pattern: ")
 
 
 def test_who_may_not_see_configuration_sees_neither_it_nor_flags(known: Known) -> None:

@@ -1,4 +1,5 @@
-"""``/api/v1/status/…``, ``alertmanagers``, ``targets/metadata``: what the server says of itself.
+"""``/api/v1/status/…``, ``alertmanagers``, ``targets/metadata``, ``notifications``: what the server
+says of itself.
 
 Shapes and messages are those of Prometheus 3 (prometheus/prometheus, web/api/v1/api.go). What Go
 alone has says the nearest that Python has: ``goroutineCount`` is threads and tasks, ``GOMAXPROCS``
@@ -23,17 +24,20 @@ from pynomaly.api.encoding import compressed, encode_data
 from pynomaly.api.prometheus.parameters import Form, InvalidParameter
 from pynomaly.api.prometheus.readiness import ready_only
 from pynomaly.api.prometheus.selections import parse_selection
+from pynomaly.api.prometheus.self_metrics import described
 from pynomaly.api.prometheus.targets import rfc3339
 from pynomaly.model.clock import Clock
 from pynomaly.model.errors import BadInput, PynomalyError
 from pynomaly.model.labels import Labels
-from pynomaly.model.matcher import Matcher, all_match
+from pynomaly.model.matcher import Matcher, all_match, compile_anchored
 from pynomaly.model.samples import MetricMetadata
+from pynomaly.observability import REGISTRY
 from pynomaly.storage.samples.cardinality import Cardinality, Stat
 from pynomaly.storage.samples.replay import Replay
 
 _MOST_STATS = 10_000
 _SHOWN_STATS = 10
+_RELOAD_FAILED = "Configuration reload has failed."
 _NO_LIMIT = 2**63 - 1
 
 
@@ -47,11 +51,12 @@ class TargetsSaying(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """How the process fares. Times in epoch seconds; ``config_time`` is the last good reload's."""
+    """How the process fares. Times in epoch seconds: ``config_time`` is the last good reload's,
+    ``reload_failed`` that of the last one if it was refused, else 0."""
 
     start_time: float
     config_time: float
-    reload_succeeded: bool
+    reload_failed: float
     storage_retention: str
 
 
@@ -103,8 +108,10 @@ def router(deps: StatusDeps) -> APIRouter:
     routes.add_api_route("/status/flags", api.flags, dependencies=may_see + ready)
     routes.add_api_route("/status/runtimeinfo", api.runtime, dependencies=may_read + ready)
     routes.add_api_route("/status/tsdb", api.storage, dependencies=may_read + ready)
+    routes.add_api_route("/status/self_metrics", api.self_metrics, dependencies=may_read + ready)
     # As in Prometheus also before it is ready: that is when one asks.
     routes.add_api_route("/status/walreplay", api.replay, dependencies=may_read)
+    routes.add_api_route("/notifications", api.notifications, dependencies=may_read)
     return routes
 
 
@@ -143,7 +150,7 @@ class _Status:
                 "CWD": str(Path.cwd()),
                 "hostname": socket.gethostname(),
                 "serverTime": rfc3339(self._deps.clock.now()),
-                "reloadConfigSuccess": runtime.reload_succeeded,
+                "reloadConfigSuccess": not runtime.reload_failed,
                 "lastConfigTime": rfc3339(runtime.config_time),
                 "corruptionCount": self._deps.replay().corruptions,
                 "goroutineCount": threading.active_count() + len(asyncio.all_tasks()),
@@ -162,6 +169,21 @@ class _Status:
     async def replay(self) -> Response:
         replay = self._deps.replay()
         return _json({"min": 0, "max": replay.commits, "current": replay.current})
+
+    async def self_metrics(self, request: Request) -> Response:
+        pattern = (await Form.of(request)).get("metric_name_pattern")
+        try:
+            matches = compile_anchored(pattern or ".*").fullmatch
+        except BadInput as error:
+            raise BadInput(f"invalid metric_name_pattern: {error.message}") from error
+        # On the event loop, as /metrics: some of them count what belongs to it.
+        found = described(REGISTRY.collect(), lambda name: matches(name) is not None)
+        return await self._answer(request, lambda: encode_data(found))
+
+    async def notifications(self) -> Response:
+        failed = self._deps.runtime().reload_failed
+        said = {"text": _RELOAD_FAILED, "date": rfc3339(failed), "active": True}
+        return _json([said] if failed else [])
 
     async def _answer(self, request: Request, encode: Callable[[], bytes]) -> Response:
         accepted = request.headers.get("accept-encoding", "")

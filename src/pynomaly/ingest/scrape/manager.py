@@ -95,6 +95,11 @@ class ScrapeManager:
         loops = (loop for name in sorted(self._pools) for loop in self._pools[name].loops.values())
         return [(loop.target.labels, loop.metadata) for loop in loops]
 
+    def job(self, name: str) -> ScrapeConfig | None:
+        """The configuration of a pool, None if there is none of that name."""
+        pool = self._pools.get(name)
+        return pool.job if pool is not None else None
+
     def dropped_targets(self) -> Sequence[Dropped]:
         """Targets that relabelling dropped; of each pool at most ``keep_dropped_targets``."""
         return [dropped for pool in self._pools.values() for dropped in pool.dropped]
