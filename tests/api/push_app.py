@@ -13,6 +13,7 @@ from pynomaly.api import errors
 from pynomaly.api.ingest import router
 from pynomaly.ingest.push import PushDeps, PushLimits
 from pynomaly.model.clock import FakeClock
+from pynomaly.model.exemplars import Exemplar
 from pynomaly.model.samples import Appended, MetricMetadata, SampleBatch
 from pynomaly.observability import REGISTRY
 from pynomaly.storage.samples.contract import Appender
@@ -27,6 +28,8 @@ class Recorder:
 
     rows: list[tuple[str, int, float]] = field(default_factory=list)
     metadata: list[MetricMetadata] = field(default_factory=list)
+    exemplars: list[tuple[str, Exemplar]] = field(default_factory=list)
+    refuses_exemplars: dict[str, int] = field(default_factory=dict)
     calls: int = 0
     failures: list[Exception] = field(default_factory=list)
     oldest_ms: int = 0
@@ -36,12 +39,14 @@ class Recorder:
         if self.failures:
             raise self.failures.pop(0)
         self.metadata.extend(batch.metadata)
+        self.exemplars.extend((str(batch.labels[i]), each) for i, each in batch.exemplars)
         columns = zip(batch.ids.tolist(), batch.ts.tolist(), batch.values.tolist(), strict=True)
         rows = [(str(batch.labels[i]), ts, value) for i, ts, value in columns]
         kept = [row for row in rows if row[1] >= self.oldest_ms]
         self.rows.extend(kept)
         old = len(rows) - len(kept)
-        return Appended(len(kept), {"older than the retention": old} if old else {})
+        refused = {"older than the retention": old} if old else {}
+        return Appended(len(kept), refused, len(batch.exemplars), self.refuses_exemplars)
 
 
 def client(

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from pynomaly.ingest.push import PushLimits
 from pynomaly.ingest.remote_write import v1_pb2 as v1
 from pynomaly.ingest.remote_write import v2_pb2 as v2
+from pynomaly.model.exemplars import Exemplar
+from pynomaly.model.labels import Labels
 from pynomaly.model.samples import MetricMetadata
 from pynomaly.storage.engine.contract import DiskFull, EngineBusy
 from tests.api.push_app import NOW_MS, Recorder, client, counted
@@ -90,24 +92,44 @@ async def test_other_methods_are_405() -> None:
         assert (await http.get("/api/v1/write")).status_code == 405
 
 
-async def test_a_2_0_request_is_stored_and_its_samples_are_counted() -> None:
+async def test_a_2_0_request_is_stored_and_counted() -> None:
     request = v2.Request(symbols=[b"", b"__name__", b"up", b"help"])
     one = request.timeseries.add(labels_refs=[1, 2])
     one.samples.add(timestamp=NOW_MS, value=1.0)
-    one.exemplars.add()
+    one.exemplars.add(timestamp=NOW_MS, value=2.0)
     one.metadata.type = v2.Metadata.METRIC_TYPE_GAUGE
     one.metadata.help_ref = 3
-    dropped = counted("pynomaly_push_dropped_exemplars_total", {"protocol": "remote_write_2"})
     recorder = Recorder()
     answer = await write(recorder, pack(request.SerializeToString()), V2)
     assert answer.status_code == 204
     assert recorder.rows == [("up", NOW_MS, 1.0)]
     assert recorder.metadata == [MetricMetadata("up", "gauge", "help")]
+    assert recorder.exemplars == [("up", Exemplar(Labels(), 2.0, NOW_MS))]
     assert answer.headers["x-prometheus-remote-write-samples-written"] == "1"
     assert answer.headers["x-prometheus-remote-write-histograms-written"] == "0"
-    assert answer.headers["x-prometheus-remote-write-exemplars-written"] == "0"
-    now = counted("pynomaly_push_dropped_exemplars_total", {"protocol": "remote_write_2"})
-    assert now == dropped + 1
+    assert answer.headers["x-prometheus-remote-write-exemplars-written"] == "1"
+
+
+def exemplars_alone(late: Recorder) -> tuple[v1.WriteRequest, v2.Request]:
+    """One exemplar of a series without samples, in both versions."""
+    late.refuses_exemplars = {"out_of_order": 1}
+    first = v1.WriteRequest()
+    first.timeseries.add().labels.add(name=b"__name__", value=b"up")
+    first.timeseries[0].exemplars.add(timestamp=NOW_MS, value=2.0)
+    second = v2.Request(symbols=[b"", b"__name__", b"up"])
+    second.timeseries.add(labels_refs=[1, 2]).exemplars.add(timestamp=NOW_MS, value=2.0)
+    return first, second
+
+
+async def test_out_of_order_exemplars_are_told_by_2_0_only() -> None:
+    late = Recorder()
+    first, second = exemplars_alone(late)
+    answer = await write(late, pack(first.SerializeToString()), V1)
+    assert answer.status_code == 204
+    answer = await write(late, pack(second.SerializeToString()), V2)
+    assert answer.status_code == 400
+    assert "out of order exemplars (1)" in answer.text
+    assert late.exemplars == [("up", Exemplar(Labels(), 2.0, NOW_MS))] * 2
 
 
 @pytest.mark.parametrize(

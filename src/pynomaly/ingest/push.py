@@ -50,12 +50,6 @@ AHEAD = Counter(
     ["protocol"],
     registry=REGISTRY,
 )
-DROPPED_EXEMPLARS = Counter(
-    "pynomaly_push_dropped_exemplars",
-    "Exemplars that were pushed; they are not stored.",
-    ["protocol"],
-    registry=REGISTRY,
-)
 
 
 class PushLimits(Section):
@@ -119,6 +113,9 @@ class Outcome:
     faults: list[str] = field(default_factory=list)
     lead: float | None = None
     """Seconds by which the newest sample is ahead of the server's clock; below 0: its age."""
+    exemplars: int = 0
+    """How many exemplars are stored, by this request or by one before."""
+    refused_exemplars: Tally[str] = field(default_factory=Tally)
 
     def add_refused(self, refused: Mapping[str, int]) -> None:
         """Add what a store or a check refused."""
@@ -149,7 +146,7 @@ async def store(batch: SampleBatch, deps: PushDeps, outcome: Outcome) -> None:
     Raises:
         EngineBusy, DiskFull: nothing was stored.
     """
-    if not len(batch) and not batch.metadata:
+    if not len(batch) and not batch.metadata and not batch.exemplars:
         return
     if len(batch):
         lead = (int(batch.ts.max()) - now_ms(deps.clock)) / 1000
@@ -157,3 +154,5 @@ async def store(batch: SampleBatch, deps: PushDeps, outcome: Outcome) -> None:
     appended = await deps.appender.append(batch)
     outcome.stored += appended.stored
     outcome.add_refused(appended.refused)
+    outcome.exemplars += appended.exemplars
+    outcome.refused_exemplars.update(appended.refused_exemplars)

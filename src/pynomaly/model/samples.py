@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pynomaly.model.exemplars import Exemplar
 from pynomaly.model.labels import Labels, series_id
 
 IdArray = NDArray[np.uint64]
@@ -43,7 +44,8 @@ class SampleBatch:
 
     ``ids``: uint64, ``series_id`` of each sample's labels. ``ts``: int64, milliseconds since the
     epoch. ``values``: float64. ``labels`` holds at least every id that occurs in ``ids``; it may
-    hold more, so that a source can pass its own cache without copying.
+    hold more, so that a source can pass its own cache without copying. ``exemplars`` are
+    of the series whose id stands before each, which ``labels`` holds as well.
     """
 
     ids: IdArray
@@ -51,6 +53,7 @@ class SampleBatch:
     values: ValueArray
     labels: Mapping[int, Labels]
     metadata: Sequence[MetricMetadata] = ()
+    exemplars: Sequence[tuple[int, Exemplar]] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -94,8 +97,12 @@ class SeriesSamples:
 class Appended:
     """What became of a batch: stored for good, or refused with the reason for each kind.
 
-    ``refused`` maps a reason that a client can be told to the number of samples.
+    ``refused`` maps a reason that a client can be told to the number of samples. ``exemplars``
+    counts those stored, one that is there already included; ``refused_exemplars`` has a word for
+    each reason, such as ``out_of_order``.
     """
 
     stored: int
     refused: Mapping[str, int] = field(default_factory=dict)
+    exemplars: int = 0
+    refused_exemplars: Mapping[str, int] = field(default_factory=dict)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pynomaly.model.errors import PynomalyError
+from pynomaly.model.exemplars import SeriesExemplars
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import BoolArray, SeriesSamples, TimeArray, ValueArray
 
@@ -104,6 +105,20 @@ class Querier(Protocol):
         self, expr: str, start_ms: int, end_ms: int, step_ms: int, *, timeout: float = 120.0
     ) -> QueryResult:
         """Evaluate at ``start, start + step, … <= end``."""
+        ...
+
+
+class ExemplarQuerier(Protocol):
+    """Finds exemplars: the local store, or any Prometheus-compatible HTTP API."""
+
+    async def exemplars(
+        self, expr: str, start_ms: int, end_ms: int
+    ) -> Sequence[SeriesExemplars] | None:
+        """Those of every series that a selector of the expression names, in a closed range of
+        milliseconds, sorted by the series' labels; None when the expression has no selector.
+
+        Raises ``ParseError``.
+        """
         ...
 
 

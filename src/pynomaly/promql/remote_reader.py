@@ -65,7 +65,7 @@ class RemoteReader:
     ) -> list[Labels]:
         """See ``SampleReader.series``; servers may look at whole blocks of time."""
         texts = [selector(each) for each in selections] or [_EVERYTHING]
-        parameters = [("match[]", text) for text in texts] + _bounds(start_ms, end_ms)
+        parameters = [("match[]", text) for text in texts] + bounds(start_ms, end_ms)
         return sorted({Labels(each) for each in self._get("series", parameters)})
 
     def label_names(
@@ -120,10 +120,11 @@ def _matcher(matcher: Matcher) -> str:
 def _limits(
     selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
 ) -> list[tuple[str, str]]:
-    return [("match[]", selector(each)) for each in selections] + _bounds(start_ms, end_ms)
+    return [("match[]", selector(each)) for each in selections] + bounds(start_ms, end_ms)
 
 
-def _bounds(start_ms: int, end_ms: int) -> list[tuple[str, str]]:
+def bounds(start_ms: int, end_ms: int) -> list[tuple[str, str]]:
+    """``start`` and ``end`` as every server parses them: within the years 1970 to 2100."""
     start, end = (min(max(ms, 0), _LATEST_MS) / 1000 for ms in (start_ms, end_ms))
     return [("start", f"{start:.3f}"), ("end", f"{end:.3f}")]
 

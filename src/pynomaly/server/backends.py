@@ -14,11 +14,13 @@ from pynomaly.api.health import ComponentHealth, ComponentStatus
 from pynomaly.model.clock import Clock, now_ms
 from pynomaly.model.errors import PynomalyError
 from pynomaly.model.samples import Appended, SampleBatch
-from pynomaly.promql.contract import Querier
+from pynomaly.promql.contract import ExemplarQuerier, Querier
+from pynomaly.promql.exemplars import LocalExemplars
 from pynomaly.promql.local import LocalQuerier
 from pynomaly.promql.query_log import QueryLog
 from pynomaly.promql.range_cache import RangeCache
 from pynomaly.promql.remote import PeerApi, RemoteQuerier
+from pynomaly.promql.remote_exemplars import RemoteExemplars
 from pynomaly.promql.remote_reader import RemoteReader
 from pynomaly.rules.config import RuleGroup
 from pynomaly.rules.defaults import peer_groups
@@ -79,6 +81,7 @@ class Backend:
     """
 
     querier: Querier
+    exemplars: ExemplarQuerier
     judging: Querier
     appender: Appender
     reader: SampleReader
@@ -122,6 +125,7 @@ async def _open_store(site: Site) -> Backend:
         site.data_dir,
         fsync=storage.engine.fsync,
         on_commit=committed,
+        exemplars=storage.exemplars,
     )
     site.undo.push_async_callback(store.close)
     await store.start()
@@ -148,6 +152,7 @@ async def _open_store(site: Site) -> Backend:
     store.watch(cache.changed)
     return Backend(
         querier=cache,
+        exemplars=LocalExemplars(store.exemplars, executor, settings),
         queries=queries,
         store=store,
         judging=querier,
@@ -188,6 +193,7 @@ async def _open_peer(site: Site) -> Backend:
 
     return Backend(
         querier=querier,
+        exemplars=RemoteExemplars(api, watch, settings.timeout),
         judging=RemoteQuerier(api, watch, query, judging=True),
         appender=appender,
         reader=RemoteReader(api, watch, querier, settings.timeout),

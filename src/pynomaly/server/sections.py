@@ -21,6 +21,7 @@ from pynomaly.model.duration import Duration
 from pynomaly.promql.config import QuerySettings
 from pynomaly.rules.config import RulesSettings
 from pynomaly.storage.engine.config import EngineSettings
+from pynomaly.storage.exemplars.config import ExemplarSettings
 from pynomaly.storage.peer.config import PeerSettings
 from pynomaly.storage.records.config import RecordsSettings
 from pynomaly.storage.samples.config import SampleSettings
@@ -120,6 +121,9 @@ class StorageSection(Section):
 
     engine: EngineSettings = Field(default=EngineSettings(), description="The embedded engine.")
     samples: SampleSettings = Field(default=SampleSettings(), description="Samples of metrics.")
+    exemplars: ExemplarSettings = Field(
+        default=ExemplarSettings(), description="Exemplars of metrics."
+    )
     records: RecordsSettings = Field(default=RecordsSettings(), description="Relational state.")
 
 

@@ -35,6 +35,7 @@ from pynomaly.api import rules_backtest as rules_backtest_api
 from pynomaly.api import rules_lint as rules_lint_api
 from pynomaly.api import storage as storage_api
 from pynomaly.api.prometheus import admin as admin_api
+from pynomaly.api.prometheus import exemplars as exemplars_api
 from pynomaly.api.prometheus.status import Runtime
 from pynomaly.detection.service import Judge
 from pynomaly.ingest.host import HostCollector
@@ -387,6 +388,7 @@ class Service:
                 ingest.router(push),
                 prometheus.router(queries),
                 prometheus.probes(self.health.ready),
+                exemplars_api.router(self._exemplars()),
                 *prometheus_api.routers(self._told()),
                 rules_api.router(self._rules),
                 rules_backtest_api.router(self._backtests, self._clock),
@@ -399,6 +401,10 @@ class Service:
                 *([queries_api.router(seen)] if seen else []),
             ]
         )
+
+    def _exemplars(self) -> exemplars_api.ExemplarDeps:
+        backend = self._backend
+        return exemplars_api.ExemplarDeps(backend.exemplars, backend.executor, self.health.ready)
 
     def _told(self) -> prometheus_api.Told:
         configuration = self._configuration

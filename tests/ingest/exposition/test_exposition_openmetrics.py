@@ -1,11 +1,13 @@
 """OpenMetrics 1.0: its syntax, and what it demands of families, histograms and exemplars."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pynomaly.ingest.exposition.openmetrics import Parser, parse
-from pynomaly.ingest.exposition.samples import ParseError
+from pynomaly.ingest.exposition.samples import ExposedExemplar, ParseError
 from pynomaly.model.samples import MetricMetadata
 
 HISTOGRAM = '# TYPE h histogram\nh_bucket{le="1"} 2\nh_bucket{le="+Inf"} 3\nh_count 3\nh_sum 4.5\n'
@@ -115,10 +117,27 @@ def test_an_absurd_timestamp_is_kept_within_64_bits() -> None:
     assert parse(whole("x 1 12345678901234567890\n")).timestamps == [2**63 - 1]
 
 
-def test_created_timestamps_are_series_and_exemplars_are_counted() -> None:
-    parsed = parse(whole('# TYPE x counter\nx_total 1 # {a="b"} 1\nx_created 1.5\n'))
+def test_created_timestamps_are_series() -> None:
+    parsed = parse(whole("# TYPE x counter\nx_total 1\nx_created 1.5\n"))
     assert [s.name for s in parsed.series] == ["x_total", "x_created"]
-    assert parsed.exemplars == 1
+
+
+def test_exemplars_are_read_with_the_row_of_their_sample() -> None:
+    lines = (
+        '# TYPE x counter\nx_total{n="1"} 1\nx_total{n="2"} 1 # {} +Inf\n'
+        'x_total{n="3"} 1 1.5 # {trace_id="a\\"b"} 0.25 1700000000.1239\n'
+    )
+    assert parse(whole(lines)).exemplars == {
+        1: ExposedExemplar({}, math.inf, None),
+        2: ExposedExemplar({"trace_id": 'a"b'}, 0.25, 1_700_000_000_123),
+    }
+
+
+def test_an_exemplar_with_long_labels_is_an_error_of_the_specification_alone() -> None:
+    line = f'# TYPE x counter\nx_total 1 # {{a="{"y" * 128}"}} 1\n'
+    assert list(parse(whole(line), strict=False).exemplars) == [0]
+    with pytest.raises(ParseError):
+        parse(whole(line))
 
 
 def test_metadata_is_read() -> None:

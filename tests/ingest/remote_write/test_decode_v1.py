@@ -17,6 +17,7 @@ from pynomaly.ingest.remote_write.decoded import (
 )
 from pynomaly.ingest.remote_write.regular_v1 import PADDING, Bytes, regular_columns
 from pynomaly.ingest.remote_write.v1_pb2 import TimeSeries, WriteRequest
+from pynomaly.model.exemplars import Exemplar
 from pynomaly.model.labels import Labels, series_id
 from pynomaly.model.samples import STALE_BITS, MetricMetadata
 
@@ -109,7 +110,7 @@ def test_fast_and_slow_agree_on_any_request(body: bytes) -> None:
         fast = decoder.decode(padded(body))
         assert rows(fast) == rows(slow)
         assert fast.refused == slow.refused
-        assert fast.exemplars == slow.exemplars
+        assert list(fast.batch.exemplars) == list(slow.batch.exemplars)
 
 
 @given(requests(usual=True), st.data())
@@ -220,12 +221,28 @@ def test_native_histograms_are_refused_and_samples_beside_them_kept() -> None:
     assert len(decoded.batch) == 1
 
 
-def test_exemplars_are_counted_and_metadata_is_read() -> None:
-    request = WriteRequest(timeseries=[series({"__name__": "up"}, (NOW, 1.0), exemplars=3)])
+def test_exemplars_are_read_also_of_a_series_without_samples() -> None:
+    one = series({"__name__": "up"}, (NOW, 1.0))
+    other = series({"__name__": "down"})
+    found = one.exemplars.add(value=0.5, timestamp=NOW)
+    found.labels.add(name=b"trace_id", value=b"abc")
+    found.labels.add(name=b"city", value=b"Z\xfcrich")
+    other.exemplars.add(value=math.inf)
+    body = WriteRequest(timeseries=[one, other, one]).SerializeToString()
+    batch = DecoderV1().decode(padded(body)).batch
+    assert [(str(batch.labels[i]), exemplar) for i, exemplar in batch.exemplars] == [
+        ("up", Exemplar(Labels({"trace_id": "abc", "city": "Z\ufffdrich"}), 0.5, NOW)),
+        ("down", Exemplar(Labels(), math.inf, 0, timed=False)),
+        ("up", Exemplar(Labels({"trace_id": "abc", "city": "Z\ufffdrich"}), 0.5, NOW)),
+    ]
+    assert len(batch) == 2
+
+
+def test_metadata_is_read() -> None:
+    request = WriteRequest(timeseries=[series({"__name__": "up"}, (NOW, 1.0))])
     request.metadata.add(type=1, metric_family_name=b"up", help=b"Is it?", unit=b"ratio")
     request.metadata.add(type=99, metric_family_name=b"odd")  # type: ignore[arg-type] # newer
     decoded = DecoderV1().decode(padded(request.SerializeToString()))
-    assert decoded.exemplars == 3
     assert list(decoded.batch.metadata) == [
         MetricMetadata("up", "counter", "Is it?", "ratio"),
         MetricMetadata("odd", "unknown"),

@@ -15,6 +15,7 @@ from pynomaly.ingest.remote_write.decoded import (
     Malformed,
 )
 from pynomaly.ingest.remote_write.v2_pb2 import Metadata, Request, TimeSeries
+from pynomaly.model.exemplars import Exemplar
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import STALE_BITS, MetricMetadata
 
@@ -121,10 +122,32 @@ def test_a_faulty_series_is_refused_alone() -> None:
     ]
 
 
-def test_exemplars_are_counted() -> None:
+def test_exemplars_are_read_also_of_a_series_without_samples() -> None:
     builder = Builder()
-    builder.add({"__name__": "up"}, (NOW, 1.0)).exemplars.add()
-    assert DecoderV2().decode(builder.body()).exemplars == 1
+    refs = [builder.ref("trace_id"), builder.ref("abc")]
+    one = builder.add({"__name__": "up"}, (NOW, 1.0))
+    one.exemplars.add(labels_refs=refs, value=0.5, timestamp=NOW)
+    builder.add({"__name__": "down"}).exemplars.add(value=2.0)
+    decoded = DecoderV2().decode(builder.body())
+    batch = decoded.batch
+    assert [(str(batch.labels[i]), exemplar) for i, exemplar in batch.exemplars] == [
+        ("up", Exemplar(Labels({"trace_id": "abc"}), 0.5, NOW)),
+        ("down", Exemplar(Labels(), 2.0, 0, timed=False)),
+    ]
+    assert len(batch) == 1
+    assert not decoded.refused
+
+
+@pytest.mark.parametrize("refs", [[1], [1, 77]])
+def test_an_exemplar_with_broken_references_is_refused_alone(refs: list[int]) -> None:
+    builder = Builder()
+    one = builder.add({"__name__": "up"}, (NOW, 1.0))
+    one.exemplars.add(labels_refs=refs, value=0.5, timestamp=NOW)
+    decoded = DecoderV2().decode(builder.body())
+    assert len(decoded.batch) == 1
+    assert not decoded.batch.exemplars
+    assert decoded.refused.samples == {INVALID_REFERENCE: 0}
+    assert decoded.refused.faults[0].startswith(f"an exemplar's labels_refs {refs}: ")
 
 
 @pytest.mark.parametrize("symbols", [[], [b"__name__", b"up"]])

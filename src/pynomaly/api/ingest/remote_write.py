@@ -58,5 +58,5 @@ def _answer(version: Version, outcome: Outcome, status: int, message: str = "") 
     if version is Version.V2:
         headers[_WRITTEN.format("samples")] = str(outcome.stored)
         headers[_WRITTEN.format("histograms")] = "0"
-        headers[_WRITTEN.format("exemplars")] = "0"
+        headers[_WRITTEN.format("exemplars")] = str(outcome.exemplars)
     return Response(f"{message}\n" if message else b"", status, headers, "text/plain")

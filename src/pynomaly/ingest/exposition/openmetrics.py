@@ -2,8 +2,7 @@
 
 ``strict`` holds a body to the whole specification, as its reference cases demand; without it only
 the syntax counts, as for a Prometheus server's scrape. Created timestamps (``x_created``) are
-ordinary series, as for a Prometheus without its experimental zero ingestion. Exemplars are
-checked, counted and dropped.
+ordinary series, as for a Prometheus without its experimental zero ingestion.
 """
 
 import math
@@ -20,8 +19,15 @@ from pynomaly.ingest.exposition.labels import (
     parse_series,
     unescape,
 )
-from pynomaly.ingest.exposition.samples import Exposition, Family, ParseError, Series
+from pynomaly.ingest.exposition.samples import (
+    ExposedExemplar,
+    Exposition,
+    Family,
+    ParseError,
+    Series,
+)
 from pynomaly.ingest.exposition.text import clamped
+from pynomaly.model.exemplars import MAX_LABEL_CHARACTERS
 from pynomaly.model.samples import MetricMetadata
 
 _NUMBER = rb"[-+.0-9A-Za-z]+"
@@ -36,7 +42,6 @@ _TYPES = frozenset(
 )
 _DIALECT = Dialect(blanks=False, trailing_comma=False, known_escapes_only=False)
 _EOF = b"# EOF"
-_EXEMPLAR_CHARACTERS = 128  # OpenMetrics 1.0, "Exemplars"
 
 
 def parse(
@@ -124,15 +129,16 @@ class Parser:
         seconds = None if timestamp is None else _timestamp(timestamp)
         out = self._out
         if exemplar is not None:
-            _check_exemplar(exemplar, exemplar_value, exemplar_timestamp)
-            out.exemplars += 1
+            out.exemplars[len(out.values)] = _exemplar(
+                exemplar, exemplar_value, exemplar_timestamp, strict=self._rules is not None
+            )
         if self._rules is not None:
             index = len(out.values)
             self._rules.sample(Sample(index, series, number, seconds, exemplar is not None))
         out.raw.append(raw)
         out.series.append(series)
         out.values.append(number)
-        out.timestamps.append(None if seconds is None else clamped(int(seconds * 1000)))
+        out.timestamps.append(None if seconds is None else _milliseconds(seconds))
         out.lines.append(self._line)
 
     def _comment(self, line: bytes) -> None:
@@ -188,13 +194,20 @@ def _timestamp(text: bytes) -> float:
     return seconds
 
 
-def _check_exemplar(block: bytes, value: bytes, timestamp: bytes | None) -> None:
+def _milliseconds(seconds: float) -> int:
+    return clamped(int(seconds * 1000))
+
+
+def _exemplar(
+    block: bytes, value: bytes, timestamp: bytes | None, *, strict: bool
+) -> ExposedExemplar:
     labels = parse_series(b"exemplar" + block, _DIALECT).labels
-    if sum(len(name) + len(text) for name, text in labels.items()) > _EXEMPLAR_CHARACTERS:
-        raise Fault(f"the labels of an exemplar exceed {_EXEMPLAR_CHARACTERS} characters")
-    _number(value, "value of the exemplar")
-    if timestamp is not None:
-        _timestamp(timestamp)
+    # A Prometheus takes the samples all the same, and leaves out the exemplar.
+    if strict and sum(map(len, (*labels, *labels.values()))) > MAX_LABEL_CHARACTERS:
+        raise Fault(f"the labels of an exemplar exceed {MAX_LABEL_CHARACTERS} characters")
+    number = _number(value, "value of the exemplar")
+    seconds = None if timestamp is None else _timestamp(timestamp)
+    return ExposedExemplar(labels, number, None if seconds is None else _milliseconds(seconds))
 
 
 def _explain(line: bytes) -> Fault:

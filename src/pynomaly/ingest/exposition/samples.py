@@ -27,6 +27,14 @@ class Series(NamedTuple):
     labels: Mapping[str, str]
 
 
+class ExposedExemplar(NamedTuple):
+    """An exemplar as it was exposed; ``ts`` is milliseconds since the epoch, or None."""
+
+    labels: Mapping[str, str]
+    value: float
+    ts: int | None
+
+
 @dataclass(slots=True)
 class Guards:
     """Which rules of the format hold between values, by index of the sample.
@@ -53,8 +61,7 @@ class Exposition:
     """A parsed body: columns of one length, a row for each sample, in the order of the lines.
 
     ``raw`` is the text of each series as it stands in the body, ``timestamps`` milliseconds since
-    the epoch or None, ``lines`` the 1-based line. ``exemplars`` counts those that were recognised
-    and dropped: nothing stores them yet.
+    the epoch or None, ``lines`` the 1-based line. ``exemplars`` are by the row of their sample.
     """
 
     raw: list[bytes] = field(default_factory=list)
@@ -63,7 +70,7 @@ class Exposition:
     timestamps: list[int | None] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     metadata: list[MetricMetadata] = field(default_factory=list)
-    exemplars: int = 0
+    exemplars: dict[int, ExposedExemplar] = field(default_factory=dict)
     guards: Guards = field(default_factory=Guards)
 
     def __len__(self) -> int:

@@ -21,8 +21,10 @@ from pynomaly.ingest.remote_write.decoded import (
 )
 from pynomaly.ingest.remote_write.regular_v1 import PADDING, Bytes, Columns, regular_columns
 from pynomaly.ingest.remote_write.series import REFUSED, SeriesCache, SeriesIds, labels_of
+from pynomaly.ingest.remote_write.v1_pb2 import Exemplar as WireExemplar
 from pynomaly.ingest.remote_write.v1_pb2 import MetricMetadata as WireMetadata
 from pynomaly.ingest.remote_write.v1_pb2 import TimeSeries, WriteRequest
+from pynomaly.model.exemplars import Exemplar
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import MetricMetadata, SampleBatch
 
@@ -90,15 +92,15 @@ def _from_columns(columns: Columns, ids: SeriesIds[bytes]) -> Decoded:
 
 
 def _from_objects(request: WriteRequest, ids: SeriesIds[Pairs]) -> Decoded:
-    refused, exemplars = Refused(), 0
+    refused = Refused()
+    exemplars: list[tuple[int, Exemplar]] = []
     found: list[int] = []
     ts: list[int] = []
     values: list[float] = []
     for series in request.timeseries:
         key = tuple([(label.name, label.value) for label in series.labels])
-        exemplars += len(series.exemplars)
         samples, histograms = series.samples, len(series.histograms)
-        if not samples and not histograms:
+        if not samples and not histograms and not series.exemplars:
             continue
         if (one := ids[key]) == REFUSED:
             refused.add(INVALID_LABELS, len(samples) + histograms, ids.fault(key))
@@ -108,14 +110,24 @@ def _from_objects(request: WriteRequest, ids: SeriesIds[Pairs]) -> Decoded:
         found.extend([one] * len(samples))
         ts.extend([sample.timestamp for sample in samples])
         values.extend([sample.value for sample in samples])
+        if series.exemplars:
+            exemplars.extend([(one, _exemplar(each)) for each in series.exemplars])
     batch = SampleBatch(
         ids=np.array(found, dtype=np.uint64),
         ts=np.array(ts, dtype=np.int64),
         values=np.array(values, dtype=np.float64),
         labels=ids.labels,
         metadata=_metadata(request.metadata),
+        exemplars=exemplars,
     )
-    return Decoded(batch, refused, exemplars)
+    return Decoded(batch, refused)
+
+
+def _exemplar(wire: WireExemplar) -> Exemplar:
+    # No exemplar is lost by text that is not UTF-8: its labels are for people.
+    pairs = [(label.name, label.value) for label in wire.labels]
+    labels = Labels({n.decode(errors="replace"): v.decode(errors="replace") for n, v in pairs})
+    return Exemplar(labels, wire.value, wire.timestamp, timed=wire.timestamp != 0)
 
 
 def _metadata(entries: Sequence[WireMetadata]) -> list[MetricMetadata]:

@@ -1,6 +1,6 @@
 """Decodes a remote write 2.0 request, whose labels are references into a table of symbols."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -18,7 +18,9 @@ from pynomaly.ingest.remote_write.decoded import (
     metric_type,
 )
 from pynomaly.ingest.remote_write.series import REFUSED, SeriesCache, SeriesIds, labels_of
+from pynomaly.ingest.remote_write.v2_pb2 import Exemplar as WireExemplar
 from pynomaly.ingest.remote_write.v2_pb2 import Metadata, Request, TimeSeries
+from pynomaly.model.exemplars import Exemplar
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import MetricMetadata, SampleBatch
 
@@ -74,11 +76,10 @@ class _Reading:
     described: set[bytes] = field(default_factory=set)
     metadata: dict[str, MetricMetadata] = field(default_factory=dict)
     refused: Refused = field(default_factory=Refused)
-    exemplars: int = 0
+    exemplars: list[tuple[int, Exemplar]] = field(default_factory=list)
 
     def add(self, series: TimeSeries) -> None:
         samples, histograms = list(series.samples), len(series.histograms)
-        self.exemplars += len(series.exemplars)
         refs = list(series.labels_refs)
         if not refs or len(refs) % 2 or max(refs) >= len(self.symbols):
             fault = f"labels_refs {refs[:24]}: {_fault_of(refs, len(self.symbols))}"
@@ -91,14 +92,30 @@ class _Reading:
         if histograms:
             fault = f"{self.ids.labels[one]}: {NATIVE_HISTOGRAM}"
             self.refused.add(NATIVE_HISTOGRAM, histograms, fault)
-        elif not samples:
+        elif not samples and not series.exemplars:
             self.refused.add(NO_SAMPLES, 0, f"{self.ids.labels[one]}: {NO_SAMPLES}")
         self.found.extend([one] * len(samples))
         self.ts.extend([sample.timestamp for sample in samples])
         self.values.extend([sample.value for sample in samples])
+        if series.exemplars:
+            self._exemplars(one, series.exemplars)
         name = key[2 * key[::2].index(b"__name__") + 1]
         if name not in self.described:
             self._describe(name, series.metadata)
+
+    def _exemplars(self, series: int, received: Iterable[WireExemplar]) -> None:
+        for wire in received:
+            refs = list(wire.labels_refs)
+            if len(refs) % 2 or max(refs, default=0) >= len(self.symbols):
+                fault = (
+                    f"an exemplar's labels_refs {refs[:24]}: {_fault_of(refs, len(self.symbols))}"
+                )
+                self.refused.add(INVALID_REFERENCE, 0, fault)
+                continue
+            texts = [self.symbols[ref].decode(errors="replace") for ref in refs]
+            labels = Labels(zip(texts[::2], texts[1::2], strict=True))
+            timed = wire.timestamp != 0
+            self.exemplars.append((series, Exemplar(labels, wire.value, wire.timestamp, timed)))
 
     def _describe(self, metric: bytes, said: Metadata) -> None:
         count = len(self.symbols)
@@ -125,8 +142,9 @@ class _Reading:
             values=np.array(self.values, dtype=np.float64),
             labels=self.ids.labels,
             metadata=list(self.metadata.values()),
+            exemplars=self.exemplars,
         )
-        return Decoded(batch, self.refused, self.exemplars)
+        return Decoded(batch, self.refused)
 
 
 def _fault_of(refs: Sequence[int], symbols: int) -> str:

@@ -52,8 +52,7 @@ class Refused:
 
 @dataclass(slots=True)
 class Decoded:
-    """A request: what to store, what is refused, and how many exemplars were left out."""
+    """A request: what to store, and what is refused."""
 
     batch: SampleBatch
     refused: Refused
-    exemplars: int = 0

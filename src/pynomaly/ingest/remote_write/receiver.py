@@ -4,18 +4,13 @@ import asyncio
 from dataclasses import dataclass
 from enum import Enum
 
-from pynomaly.ingest.push import (
-    DROPPED_EXEMPLARS,
-    Outcome,
-    PushDeps,
-    Unsupported,
-    store,
-)
+from pynomaly.ingest.push import Outcome, PushDeps, Unsupported, store
 from pynomaly.ingest.remote_write.decode_v1 import DecoderV1
 from pynomaly.ingest.remote_write.decode_v2 import DecoderV2
 from pynomaly.ingest.remote_write.decoded import Decoded
 from pynomaly.ingest.remote_write.regular_v1 import PADDING
 from pynomaly.ingest.remote_write.snappy import unpack, unpacked_size
+from pynomaly.storage.exemplars.store import OUT_OF_ORDER
 
 _AT_ONCE_BYTES = 100_000
 """Up to this size, unpacked, a body is decoded where it arrives: that takes a fraction of a
@@ -105,9 +100,10 @@ class Receiver:
             read = await loop.run_in_executor(self._deps.executor, self._decode, packed, version)
         outcome = read.outcome
         await store(read.decoded.batch, self._deps, outcome)
+        if version is Version.V2 and (late := outcome.refused_exemplars[OUT_OF_ORDER]):
+            # A sender by version 1 is told nothing of exemplars, as by Prometheus.
+            outcome.faults.append(f"out of order exemplars ({late})")
         outcome.count(version.protocol)
-        if read.decoded.exemplars:
-            DROPPED_EXEMPLARS.labels(version.protocol).inc(read.decoded.exemplars)
         return outcome
 
     def _decode(self, packed: bytes, version: Version) -> _Request:

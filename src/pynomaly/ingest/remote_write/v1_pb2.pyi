@@ -124,16 +124,25 @@ Global___Sample: _TypeAlias = Sample  # noqa: Y015
 
 @_typing.final
 class Exemplar(_message.Message):
-    """Counted, not read."""
-
     DESCRIPTOR: _descriptor.Descriptor
 
+    LABELS_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    TIMESTAMP_FIELD_NUMBER: _builtins.int
+    value: _builtins.float
+    timestamp: _builtins.int
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedCompositeFieldContainer[Global___Label]: ...
     def __init__(
         self,
+        *,
+        labels: _abc.Iterable[Global___Label] | None = ...,
+        value: _builtins.float = ...,
+        timestamp: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels", "timestamp", b"timestamp", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

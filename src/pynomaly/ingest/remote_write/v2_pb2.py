@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%pynomaly/ingest/remote_write/v2.proto\x12\x16io.prometheus.write.v2\"R\n\x07Request\x12\x0f\n\x07symbols\x18\x04 \x03(\x0c\x12\x36\n\ntimeseries\x18\x05 \x03(\x0b\x32\".io.prometheus.write.v2.TimeSeries\"\xf2\x01\n\nTimeSeries\x12\x13\n\x0blabels_refs\x18\x01 \x03(\r\x12/\n\x07samples\x18\x02 \x03(\x0b\x32\x1e.io.prometheus.write.v2.Sample\x12\x35\n\nhistograms\x18\x03 \x03(\x0b\x32!.io.prometheus.write.v2.Histogram\x12\x33\n\texemplars\x18\x04 \x03(\x0b\x32 .io.prometheus.write.v2.Exemplar\x12\x32\n\x08metadata\x18\x05 \x01(\x0b\x32 .io.prometheus.write.v2.Metadata\"C\n\x06Sample\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x11\n\ttimestamp\x18\x02 \x01(\x03\x12\x17\n\x0fstart_timestamp\x18\x03 \x01(\x03\"\x0b\n\tHistogram\"\n\n\x08\x45xemplar\"\xc9\x02\n\x08Metadata\x12\x39\n\x04type\x18\x01 \x01(\x0e\x32+.io.prometheus.write.v2.Metadata.MetricType\x12\x10\n\x08help_ref\x18\x03 \x01(\r\x12\x10\n\x08unit_ref\x18\x04 \x01(\r\"\xdd\x01\n\nMetricType\x12\x1b\n\x17METRIC_TYPE_UNSPECIFIED\x10\x00\x12\x17\n\x13METRIC_TYPE_COUNTER\x10\x01\x12\x15\n\x11METRIC_TYPE_GAUGE\x10\x02\x12\x19\n\x15METRIC_TYPE_HISTOGRAM\x10\x03\x12\x1e\n\x1aMETRIC_TYPE_GAUGEHISTOGRAM\x10\x04\x12\x17\n\x13METRIC_TYPE_SUMMARY\x10\x05\x12\x14\n\x10METRIC_TYPE_INFO\x10\x06\x12\x18\n\x14METRIC_TYPE_STATESET\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%pynomaly/ingest/remote_write/v2.proto\x12\x16io.prometheus.write.v2\"R\n\x07Request\x12\x0f\n\x07symbols\x18\x04 \x03(\x0c\x12\x36\n\ntimeseries\x18\x05 \x03(\x0b\x32\".io.prometheus.write.v2.TimeSeries\"\xf2\x01\n\nTimeSeries\x12\x13\n\x0blabels_refs\x18\x01 \x03(\r\x12/\n\x07samples\x18\x02 \x03(\x0b\x32\x1e.io.prometheus.write.v2.Sample\x12\x35\n\nhistograms\x18\x03 \x03(\x0b\x32!.io.prometheus.write.v2.Histogram\x12\x33\n\texemplars\x18\x04 \x03(\x0b\x32 .io.prometheus.write.v2.Exemplar\x12\x32\n\x08metadata\x18\x05 \x01(\x0b\x32 .io.prometheus.write.v2.Metadata\"C\n\x06Sample\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x11\n\ttimestamp\x18\x02 \x01(\x03\x12\x17\n\x0fstart_timestamp\x18\x03 \x01(\x03\"\x0b\n\tHistogram\"A\n\x08\x45xemplar\x12\x13\n\x0blabels_refs\x18\x01 \x03(\r\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x11\n\ttimestamp\x18\x03 \x01(\x03\"\xc9\x02\n\x08Metadata\x12\x39\n\x04type\x18\x01 \x01(\x0e\x32+.io.prometheus.write.v2.Metadata.MetricType\x12\x10\n\x08help_ref\x18\x03 \x01(\r\x12\x10\n\x08unit_ref\x18\x04 \x01(\r\"\xdd\x01\n\nMetricType\x12\x1b\n\x17METRIC_TYPE_UNSPECIFIED\x10\x00\x12\x17\n\x13METRIC_TYPE_COUNTER\x10\x01\x12\x15\n\x11METRIC_TYPE_GAUGE\x10\x02\x12\x19\n\x15METRIC_TYPE_HISTOGRAM\x10\x03\x12\x1e\n\x1aMETRIC_TYPE_GAUGEHISTOGRAM\x10\x04\x12\x17\n\x13METRIC_TYPE_SUMMARY\x10\x05\x12\x14\n\x10METRIC_TYPE_INFO\x10\x06\x12\x18\n\x14METRIC_TYPE_STATESET\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,9 +40,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HISTOGRAM']._serialized_start=463
   _globals['_HISTOGRAM']._serialized_end=474
   _globals['_EXEMPLAR']._serialized_start=476
-  _globals['_EXEMPLAR']._serialized_end=486
-  _globals['_METADATA']._serialized_start=489
-  _globals['_METADATA']._serialized_end=818
-  _globals['_METADATA_METRICTYPE']._serialized_start=597
-  _globals['_METADATA_METRICTYPE']._serialized_end=818
+  _globals['_EXEMPLAR']._serialized_end=541
+  _globals['_METADATA']._serialized_start=544
+  _globals['_METADATA']._serialized_end=873
+  _globals['_METADATA_METRICTYPE']._serialized_start=652
+  _globals['_METADATA_METRICTYPE']._serialized_end=873
 # @@protoc_insertion_point(module_scope)

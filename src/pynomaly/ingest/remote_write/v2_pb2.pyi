@@ -125,16 +125,25 @@ Global___Histogram: _TypeAlias = Histogram  # noqa: Y015
 
 @_typing.final
 class Exemplar(_message.Message):
-    """Counted, not read."""
-
     DESCRIPTOR: _descriptor.Descriptor
 
+    LABELS_REFS_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    TIMESTAMP_FIELD_NUMBER: _builtins.int
+    value: _builtins.float
+    timestamp: _builtins.int
+    @_builtins.property
+    def labels_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
         self,
+        *,
+        labels_refs: _abc.Iterable[_builtins.int] | None = ...,
+        value: _builtins.float = ...,
+        timestamp: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labels_refs", b"labels_refs", "timestamp", b"timestamp", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -205,6 +205,7 @@ class ScrapeLoop:
             values=np.concatenate([scraped.values, stale, np.array(report, dtype=np.float64)]),
             labels={**scraped.labels, **gone, **self._report_labels},
             metadata=[*scraped.metadata, *self._report_metadata()],
+            exemplars=scraped.exemplars,
         )
 
     def _report_metadata(self) -> list[MetricMetadata]:

@@ -16,6 +16,7 @@ from pynomaly.ingest.exposition.samples import Exposition, ParseError, Series
 from pynomaly.ingest.scrape.config import ScrapeConfig
 from pynomaly.ingest.scrape.errors import ScrapeError
 from pynomaly.ingest.scrape.relabel import relabel
+from pynomaly.model.exemplars import Exemplar
 from pynomaly.model.labels import METRIC_NAME, Labels, series_id
 from pynomaly.model.samples import IdArray, MetricMetadata, TimeArray, ValueArray
 
@@ -45,6 +46,7 @@ class Scraped:
     kept: int
     duplicates: int = 0
     metadata: Sequence[MetricMetadata] = ()
+    exemplars: Sequence[tuple[int, Exemplar]] = ()
     in_full: bool = False
 
 
@@ -211,8 +213,28 @@ class TargetSeries:
             kept=len(rows),
             duplicates=len(rows) - len(samples),
             metadata=self._news(parsed.metadata),
+            exemplars=self._exemplars(parsed, entries, now_ms),
             in_full=True,
         )
+
+    def _exemplars(
+        self, parsed: Exposition, entries: Mapping[bytes, Entry], now_ms: int
+    ) -> list[tuple[int, Exemplar]]:
+        """With the id of their series; those without a time of their own have the sample's."""
+        found = []
+        for row, exposed in parsed.exemplars.items():
+            if (entry := entries[parsed.raw[row]]) is None:
+                continue
+            timestamp = parsed.timestamps[row] if self._job.honor_timestamps else None
+            ts = exposed.ts if exposed.ts is not None else timestamp
+            exemplar = Exemplar(
+                Labels(exposed.labels),
+                exposed.value,
+                now_ms if ts is None else ts,
+                timed=exposed.ts is not None,
+            )
+            found.append((entry[0], exemplar))
+        return found
 
     def _news(self, metadata: Sequence[MetricMetadata]) -> Sequence[MetricMetadata]:
         """What was not said by the body before."""

@@ -18,6 +18,8 @@ from pynomaly.model.samples import Appended, MetricMetadata, SampleBatch, Series
 from pynomaly.storage.engine.arrow import column, numbers
 from pynomaly.storage.engine.contract import EngineError, QueryCancelled, SignalEngine
 from pynomaly.storage.engine.migrations import migrate
+from pynomaly.storage.exemplars.config import ExemplarSettings
+from pynomaly.storage.exemplars.store import ExemplarStore
 from pynomaly.storage.samples import metrics
 from pynomaly.storage.samples.cardinality import Cardinality
 from pynomaly.storage.samples.commit import GroupCommit, Outcome
@@ -66,9 +68,11 @@ class SampleStore:
         *,
         fsync: bool = False,
         on_commit: OnCommit | None = None,
+        exemplars: ExemplarSettings | None = None,
     ) -> None:
         self.engine = engine
         self.settings = settings or SampleSettings()
+        self.exemplars = ExemplarStore(engine, exemplars, data_dir, fsync=fsync)
         self.data_dir = data_dir
         self._clock = clock
         self._fsync = fsync
@@ -116,6 +120,7 @@ class SampleStore:
         if self._head is not None:
             head, self._head = self._head, None
             await self._in_thread(head.close)
+            await self._in_thread(self.exemplars.close)
         await asyncio.to_thread(self._thread.shutdown)
 
     def trouble(self) -> str | None:
@@ -179,6 +184,7 @@ class SampleStore:
         """
         if self._head is not None:
             await self._in_thread(self._head.flush)
+            await self._in_thread(self.exemplars.flush)
 
     async def verify(self) -> VerifyReport:
         """See ``verify.verify``, of everything acknowledged so far.
@@ -272,9 +278,15 @@ class SampleStore:
         Commits wait while it runs (it drops whole partitions, which takes milliseconds).
         """
         try:
-            return await self._in_thread(self._retention.enforce)
+            return await self._in_thread(self._enforce)
         finally:
             self._changed(_FROM_THE_BEGINNING)
+
+    def _enforce(self) -> Removed:
+        removed = self._retention.enforce()
+        oldest = now_ms(self._clock) - self.settings.retention_days * DAY_MS
+        self.exemplars.enforce_retention(round(oldest))
+        return removed
 
     def memory_from_ms(self) -> int:
         """From when on everything stored is in memory as well."""
@@ -300,6 +312,27 @@ class SampleStore:
             newest_ms=self._writer.newest_ms,
             oldest_day_ms=days[0] * DAY_MS if days else 0,
         )
+
+    def cardinality(self, limit: int) -> Cardinality:
+        """How many series there are by metric, label and value; the ``limit`` greatest of each."""
+        return self.index.cardinality(limit)
+
+    def span_ms(self) -> tuple[int, int]:
+        """The first and last time of a sample; (2**63 - 1, -2**63) without samples.
+
+        Asks the engine, which knows it without reading: call it from worker threads.
+        """
+        recent = self._head.span_ms() if self._head is not None else None
+        found = self.engine.query(
+            "SELECT min(ts) AS first, max(ts) AS last FROM samples HAVING count() > 0"
+        )
+        known = [(r["first"], r["last"]) for r in found.to_pylist()] + ([recent] if recent else [])
+        first = min((first for first, _ in known), default=2**63 - 1)
+        return first, max((last for _, last in known), default=-(2**63))
+
+    def replay(self) -> Replay:
+        """How far the log of an earlier process has been read."""
+        return self._head.replay if self._head is not None else Replay()
 
     async def _settle(self) -> None:
         """Wait for the deletions that go on.
@@ -351,10 +384,15 @@ class SampleStore:
             self._on_commit(stored, self._writer.newest_ms)
         if self._flusher is not None and self._head is not None and len(self._head):
             self._flusher.committed(full=self._head.full)
+        elif self._flusher is not None and self.exemplars.pending:
+            self._flusher.committed(full=False)
         return outcomes
 
     async def _hand_over(self) -> bool:
-        return self._head is None or await self._in_thread(self._head.try_flush)
+        if self._head is None:
+            return True
+        flushed = await self._in_thread(self._head.try_flush)
+        return await self._in_thread(self.exemplars.try_flush) and flushed
 
     def _load(self) -> None:
         if self.data_dir is not None:
@@ -375,7 +413,10 @@ class SampleStore:
         self._newest = Newest(self.settings.memory_samples, keep_ms, now)
         head = self._head = self._open_head()
         self._reader = Reader(self.engine, self.index, self._days, head, self._newest)
-        self._writer = CommitWriter(self.engine, self.index, head, self._clock, self.settings)
+        self.exemplars.open()
+        self._writer = CommitWriter(
+            self.engine, self.index, head, self.exemplars, self._clock, self.settings
+        )
         self._deleter = SeriesDeleter(self.engine, self.index, self._days, head)
         self._retention = Retention(
             self.engine, self.index, self._days, head, self._clock, self.settings
@@ -411,24 +452,3 @@ class SampleStore:
             {"from": days[-1] * DAY_MS},
         )
         return int(found["newest"][0].as_py())
-
-    def cardinality(self, limit: int) -> Cardinality:
-        """How many series there are by metric, label and value; the ``limit`` greatest of each."""
-        return self.index.cardinality(limit)
-
-    def span_ms(self) -> tuple[int, int]:
-        """The first and last time of a sample; (2**63 - 1, -2**63) without samples.
-
-        Asks the engine, which knows it without reading: call it from worker threads.
-        """
-        recent = self._head.span_ms() if self._head is not None else None
-        found = self.engine.query(
-            "SELECT min(ts) AS first, max(ts) AS last FROM samples HAVING count() > 0"
-        )
-        known = [(r["first"], r["last"]) for r in found.to_pylist()] + ([recent] if recent else [])
-        first = min((first for first, _ in known), default=2**63 - 1)
-        return first, max((last for _, last in known), default=-(2**63))
-
-    def replay(self) -> Replay:
-        """How far the log of an earlier process has been read."""
-        return self._head.replay if self._head is not None else Replay()

@@ -21,6 +21,8 @@ from pynomaly.model.samples import (
 )
 from pynomaly.storage.engine.arrow import table
 from pynomaly.storage.engine.contract import SignalEngine
+from pynomaly.storage.exemplars.contract import Taken
+from pynomaly.storage.exemplars.store import ExemplarStore
 from pynomaly.storage.samples import metrics
 from pynomaly.storage.samples.config import SampleSettings
 from pynomaly.storage.samples.head import Head, Rows
@@ -90,12 +92,14 @@ class CommitWriter:
         engine: SignalEngine,
         index: SeriesIndex,
         head: Head,
+        exemplars: ExemplarStore,
         clock: Clock,
         settings: SampleSettings,
     ) -> None:
         self._engine = engine
         self._index = index
         self._head = head
+        self._exemplars = exemplars
         self._clock = clock
         self._settings = settings
         self._verified = Verified()
@@ -112,10 +116,13 @@ class CommitWriter:
         self._name_new_series(outcomes)
         parts = [part for part in outcomes if isinstance(part, _Part)]
         self._store(parts)
+        taken = self._store_exemplars(batches)
         self._store_metadata([m for batch in batches for m in batch.metadata])
         return [
-            Appended(len(part.ids), part.refused) if isinstance(part, _Part) else part
-            for part in outcomes
+            Appended(len(part.ids), part.refused, own.stored, own.refused)
+            if isinstance(part, _Part)
+            else part
+            for part, own in zip(outcomes, taken, strict=True)
         ]
 
     def _admit(self, batch: SampleBatch) -> "_Part | ValueError":
@@ -124,9 +131,7 @@ class CommitWriter:
         part = _Part(batch.ids, batch.ts, batch.values, batch.labels)
         if not len(batch):
             return part
-        now = now_ms(self._clock)
-        oldest = now - round(self._settings.retention_days * DAY_MS)
-        latest = now + round(self._settings.future_seconds * 1000)
+        oldest, latest = self._open_range()
         if part.ts.min() < oldest:
             days = f"{self._settings.retention_days:g}"
             part.refuse(part.ts < oldest, "too_old", f"older than the retention of {days} days")
@@ -135,6 +140,12 @@ class CommitWriter:
             message = f"more than {seconds} s ahead of the server's clock"
             part.refuse(part.ts > latest, "too_far_ahead", message)
         return part
+
+    def _open_range(self) -> tuple[int, int]:
+        """The first and the last time that may be stored now."""
+        now = now_ms(self._clock)
+        oldest = now - round(self._settings.retention_days * DAY_MS)
+        return oldest, now + round(self._settings.future_seconds * 1000)
 
     def _name_new_series(self, outcomes: list[_Part | ValueError]) -> None:
         """Give every sample its series' slot."""
@@ -209,6 +220,11 @@ class CommitWriter:
         self._head.commit(Rows(slots, ts, _joined([p.values for p in parts])))
         self.newest_ms = max(self.newest_ms, int(ts.max()))
         metrics.INGESTED.inc(len(ts))
+
+    def _store_exemplars(self, batches: Sequence[SampleBatch]) -> list[Taken]:
+        if not any(batch.exemplars for batch in batches):
+            return [Taken()] * len(batches)
+        return self._exemplars.append(batches, *self._open_range())
 
     def _store_metadata(self, received: Sequence[MetricMetadata]) -> None:
         new = {m.name: m for m in received if self.metadata.get(m.name) != m}
