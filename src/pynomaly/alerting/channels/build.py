@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pynomaly.alerting.channels.apprise.channel import AppriseChannel
+from pynomaly.alerting.channels.apprise.config import AppriseConfig
 from pynomaly.alerting.channels.config import ChannelConfig
 from pynomaly.alerting.channels.email.channel import EmailChannel
 from pynomaly.alerting.channels.email.config import EmailConfig
@@ -17,6 +19,7 @@ from pynomaly.alerting.contract import Channel
 
 # The types of a pair belong together, which a mapping cannot say.
 _MAKERS: Mapping[type[ChannelConfig], Callable[[Any, Messages], Channel]] = {
+    AppriseConfig: AppriseChannel,
     EmailConfig: EmailChannel,
     PagerDutyConfig: PagerDutyChannel,
     SlackConfig: SlackChannel,
@@ -28,6 +31,6 @@ def build(config: ChannelConfig, messages: Messages) -> Channel:
     """The channel of a section that ``inherit`` has completed.
 
     Raises:
-        MissingExtra: it needs a package that is not installed.
+        UnusableChannel: it needs what is not here.
     """
     return _MAKERS[type(config)](config, messages)
