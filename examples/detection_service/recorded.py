@@ -1,4 +1,8 @@
-"""What the recording rules of ``rules.yml`` would have given, from what the series rose by."""
+"""What recording rules would have given, from what the series rose by.
+
+Those of ``rules.yml``, and those of the shipped rules over which error budgets are summed up: a
+budget of days that has seen but a minute would be gone with the first errors.
+"""
 
 from collections.abc import Mapping
 
@@ -8,37 +12,33 @@ from numpy.typing import NDArray
 Key = tuple[tuple[str, str], ...]
 Column = NDArray[np.float64]
 
-_PREFIX = "detection_service"
-
 
 def recorded(steps: Mapping[Key, Column], seconds: float, size: int) -> dict[Key, Column]:
     """The recorded series; ``steps``: by how much each series rose, every ``seconds`` seconds."""
 
-    def total(name: str, **wanted: str) -> Column:
-        found = [v for key, v in steps.items() if _is(dict(key), name, wanted)]
+    def total(name: str, status: str = "") -> Column:
+        found = [
+            added
+            for labels, added in ((dict(key), added) for key, added in steps.items())
+            if labels["__name__"] == name and labels.get("status", "").startswith(status)
+        ]
         return np.sum(found, axis=0) if found else np.zeros(size)
 
     requests = total("http_requests_total")
-    errors = np.zeros(size)
-    for key, added in steps.items():
-        labels = dict(key)
-        if labels["__name__"] == "http_requests_total" and labels["status"].startswith("5"):
-            errors += added
+    errors = total("http_requests_total", status="5")
     values = {
-        "requests:rate30s": requests / seconds,
-        "errors:ratio30s": _divided(errors, requests),
-        "latency_seconds:p95_30s": _quantile(0.95, _buckets(steps), size),
-        "db_query_seconds:mean30s": _divided(
+        "job:http_requests:rate5m": requests / seconds,
+        "job:http_request_errors:rate5m": errors / seconds,
+        "detection_service:requests:rate30s": requests / seconds,
+        "detection_service:errors:ratio30s": _divided(errors, requests),
+        "detection_service:latency_seconds:p95_30s": _quantile(0.95, _buckets(steps), size),
+        "detection_service:db_query_seconds:mean30s": _divided(
             total("db_query_duration_seconds_sum"), total("db_query_duration_seconds_count")
         ),
-        "auth_failures:rate30s": total("auth_failures_total") / seconds,
-        "readings:rate30s": total("data_processed_records_total") / seconds,
+        "detection_service:auth_failures:rate30s": total("auth_failures_total") / seconds,
+        "detection_service:readings:rate30s": total("data_processed_records_total") / seconds,
     }
-    return {(("__name__", f"{_PREFIX}:{name}"),): value for name, value in values.items()}
-
-
-def _is(labels: Mapping[str, str], name: str, wanted: Mapping[str, str]) -> bool:
-    return labels["__name__"] == name and all(labels.get(n) == v for n, v in wanted.items())
+    return {(("__name__", name),): value for name, value in values.items()}
 
 
 def _divided(parts: Column, whole: Column) -> Column:

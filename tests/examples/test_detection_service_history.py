@@ -12,6 +12,7 @@ from detection_service.history import STEP, extrapolated, parsed
 from detection_service.recorded import recorded
 from detection_service.season import DAY, activity
 from detection_service.traffic import CARDS
+from pynomaly.rules.defaults import default_groups
 
 RATE = 12.0
 TIMES = np.arange(0.0, 2 * DAY, STEP) + 20_000 * DAY
@@ -111,11 +112,14 @@ def test_those_in_flight_are_arrivals_times_the_time_of_each(
     assert series["method=GEThttp_requests_in_flight"].mean() == pytest.approx(expected, rel=0.2)
 
 
-def test_the_recorded_series_are_those_of_the_rules() -> None:
+def test_the_recorded_series_are_those_of_the_rules_and_of_the_error_budget() -> None:
     rules = Path(history.__file__).with_name("rules.yml")
     (group,) = yaml.safe_load(rules.read_text())["groups"]
     names = {rule["record"] for rule in group["rules"] if "record" in rule}
-    assert {dict(key)["__name__"] for key in recorded({}, STEP, 3)} == names
+    shipped = {r.record for g in default_groups(["slo"]) for r in g.rules if r.record}
+    budget = {"job:http_requests:rate5m", "job:http_request_errors:rate5m"}
+    assert budget <= shipped
+    assert {dict(key)["__name__"] for key in recorded({}, STEP, 3)} == names | budget
 
 
 def test_the_recorded_quantile_lies_within_its_bucket_as_in_promql() -> None:

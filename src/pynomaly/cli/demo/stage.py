@@ -84,17 +84,16 @@ def choose_ports(api: int | None, web: int | None, service: int | None) -> Ports
         BadInput: one that was asked for is taken, or two are the same.
     """
     wanted = {"--api-port": api, "--web-port": web, "--service-port": service}
-    for option, port in wanted.items():
-        if port is not None and not _is_free(port):
-            raise BadInput(
-                f"{option}: port {port} is taken.", hint="Leave it out, or take another."
-            )
-    asked = [port for port in wanted.values() if port is not None]
-    if len(set(asked)) < len(asked):
+    asked = {option: port for option, port in wanted.items() if port is not None}
+    if len(set(asked.values())) < len(asked):
         raise BadInput("The ports must differ.")
-    chosen = [_choose(api, _API_PORT, asked)]
-    chosen.append(_choose(web, _WEB_PORT, [*asked, *chosen]))
-    chosen.append(_choose(service, 0, [*asked, *chosen]))
+    for option, port in asked.items():
+        if not _is_free(port):
+            raise BadInput(f"{option}: {port} is taken.", hint="Leave it out, or take another.")
+    given = [*asked.values()]
+    chosen = [_choose(api, _API_PORT, given)]
+    chosen.append(_choose(web, _WEB_PORT, [*given, *chosen]))
+    chosen.append(_choose(service, 0, [*given, *chosen]))
     return Ports(*chosen)
 
 
