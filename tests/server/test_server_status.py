@@ -62,6 +62,12 @@ async def test_the_figures_of_a_prometheus_are_passed_through() -> None:
     assert (found.values_by_label, found.memory_by_label) == ([Stat("job", 2)], [Stat("job", 70)])
 
 
+async def test_a_peer_that_knows_no_limit_is_cut_short() -> None:
+    api = Api({**PROMETHEUS, "seriesCountByMetricName": [{"name": "up", "value": 3}] * 10})
+    found = await of_peer(api, Watch(), 5.0)(2)  # type: ignore[arg-type]
+    assert len(found.cardinality.by_metric) == 2
+
+
 async def test_what_victoria_metrics_does_not_say_is_empty() -> None:
     status = await of_peer(Api(VICTORIA_METRICS), Watch(), 5.0)(10)  # type: ignore[arg-type]
     found = status.cardinality

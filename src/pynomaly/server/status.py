@@ -35,26 +35,28 @@ def of_peer(api: PeerApi, watch: PeerWatch, timeout: float) -> AskStorage:
         wanted = [("limit", str(limit)), ("topN", str(limit))]
         found = await api.get("status/tsdb", wanted, timeout=timeout, method="GET")
         try:
-            return _read(found.data)
+            return _read(found.data, limit)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise PeerAway(f"The answer of {api.url} is broken: status/tsdb.") from error
 
     return ask
 
 
-def _read(data: Mapping[str, Any]) -> StorageStatus:
+def _read(data: Mapping[str, Any], limit: int) -> StorageStatus:
     head = data.get("headStats") or {}
     counted = Cardinality(
         series=int(head.get("numSeries", data.get("totalSeries", 0))),
         label_pairs=int(head.get("numLabelPairs", data.get("totalLabelValuePairs", 0))),
-        by_metric=_stats(data, "seriesCountByMetricName"),
-        values_by_label=_stats(data, "labelValueCountByLabelName"),
-        memory_by_label=_stats(data, "memoryInBytesByLabelName"),
-        by_pair=_stats(data, "seriesCountByLabelValuePair"),
+        by_metric=_stats(data, "seriesCountByMetricName", limit),
+        values_by_label=_stats(data, "labelValueCountByLabelName", limit),
+        memory_by_label=_stats(data, "memoryInBytesByLabelName", limit),
+        by_pair=_stats(data, "seriesCountByLabelValuePair", limit),
     )
     chunks, first, last = (int(head.get(n, 0)) for n in ("chunkCount", "minTime", "maxTime"))
     return StorageStatus(counted, chunks, first, last)
 
 
-def _stats(data: Mapping[str, Any], name: str) -> list[Stat]:
-    return [Stat(str(each["name"]), int(each["value"])) for each in data.get(name) or ()]
+def _stats(data: Mapping[str, Any], name: str, limit: int) -> list[Stat]:
+    # Prometheus knows the limit from 2.45 on; before it gives ten.
+    found = [Stat(str(each["name"]), int(each["value"])) for each in data.get(name) or ()]
+    return found[:limit]

@@ -52,6 +52,10 @@ def test_a_series_that_two_selectors_name_comes_once(client: Client) -> None:
     assert text.count("requests_total{") == 2
 
 
+def test_a_selector_may_name_every_series(client: Client) -> None:
+    assert federate(client, '{nosuch=""}') == federate(client, '{__name__=~".+"}')
+
+
 def test_without_a_selector_there_is_nothing(client: Client) -> None:
     assert federate(client) == ""
 

@@ -120,6 +120,11 @@ def test_metadata_of_targets_by_target(client: Client) -> None:
     ]
 
 
+def test_every_target_may_be_asked_for(client: Client) -> None:
+    asked = {"match_target": '{nosuch=""}'}
+    assert len(client.get("/api/v1/targets/metadata", asked).json()["data"]) == 3
+
+
 def test_metadata_of_one_metric_does_not_repeat_its_name(client: Client) -> None:
     found = client.get("/api/v1/targets/metadata", {"metric": "up_total"}).json()["data"]
     said = {"type": "counter", "help": "Ups.", "unit": ""}

@@ -19,7 +19,7 @@ from pynomaly.api.prometheus.cancel import until_gone
 from pynomaly.api.prometheus.exposed import Exposed, content_type, exposition, negotiated
 from pynomaly.api.prometheus.parameters import Form
 from pynomaly.api.prometheus.readiness import Starting
-from pynomaly.api.prometheus.selections import parse_selections
+from pynomaly.api.prometheus.selections import parse_any_selection
 from pynomaly.model.clock import Clock, now_ms
 from pynomaly.model.errors import PynomalyError
 from pynomaly.model.labels import Labels
@@ -83,7 +83,7 @@ class _Federation:
 
     async def _answer(self, request: Request, texts: Sequence[str]) -> Response:
         deps = self._deps
-        selections = await asyncio.to_thread(parse_selections, texts)
+        selections = await asyncio.to_thread(lambda: [parse_any_selection(t) for t in texts])
         now = now_ms(deps.clock)
         alive = await self._alive(texts, now) if deps.alive is not None else None
         escaping = negotiated(request.headers.get("accept", ""))

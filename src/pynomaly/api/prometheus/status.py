@@ -23,7 +23,7 @@ from pynomaly.access.policy import Action
 from pynomaly.api.encoding import compressed, encode_data
 from pynomaly.api.prometheus.parameters import Form, InvalidParameter
 from pynomaly.api.prometheus.readiness import ready_only
-from pynomaly.api.prometheus.selections import parse_selection
+from pynomaly.api.prometheus.selections import parse_any_selection
 from pynomaly.api.prometheus.self_metrics import described
 from pynomaly.api.prometheus.targets import rfc3339
 from pynomaly.model.clock import Clock
@@ -201,7 +201,7 @@ def _target_matchers(text: str) -> list[Matcher]:
     if not text:
         return []
     try:
-        return parse_selection(text)
+        return parse_any_selection(text)
     except PynomalyError as error:
         raise InvalidParameter("match_target", error.message) from error
 
