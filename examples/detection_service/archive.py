@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pynomaly.observability import Degraded, MetricsCollector
 
-_SEGMENT = 1 << 20
+_SEGMENT = 64 << 10
 _SEGMENTS = 4
 _DEGRADED = 0.8
 
@@ -17,7 +17,7 @@ class ArchiveFull(OSError):
 
 
 class Archive:
-    """Lines of JSON in a folder of its own. Of its own lines it keeps the newest four megabytes;
+    """Lines of JSON in a folder of its own. Of its own lines it keeps the newest quarter of a megabyte;
     what else fills the folder has to be removed by somebody."""
 
     def __init__(self, folder: Path, room: int, metrics: MetricsCollector) -> None:
