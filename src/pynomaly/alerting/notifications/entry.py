@@ -53,7 +53,7 @@ class Intent:
 class Entry:
     """What was told (``state``), when (epoch seconds; 0: nothing yet), and what was begun since.
 
-    After ``expires_at`` it counts as never told. ``memory`` is the channel's.
+    Some time after ``expires_at`` it is forgotten. ``memory`` is the channel's.
     """
 
     state: State = State()

@@ -66,10 +66,7 @@ class NotificationLog:
 
     def get(self, place: Place) -> Entry | None:
         """What a place was told or was about to be told; None if nothing, or too long ago."""
-        entry = self._entries.get(place)
-        if entry is None or (entry.expires_at <= self._clock.now()):
-            return None
-        return entry
+        return self._entries.get(place)
 
     async def begin(self, place: Place, intent: Intent, *, expires_at: float) -> None:
         """Write down that this is about to be told."""

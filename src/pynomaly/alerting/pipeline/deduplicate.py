@@ -14,6 +14,9 @@ from pynomaly.model.duration import format_duration
 _ROUNDING = 1e-3
 """Seconds. Ticks are sums of floats; an interval that is a multiple of theirs must not miss one."""
 
+_REMEMBERED = 1800.0
+"""Half the seconds for which everything is remembered at least."""
+
 
 class Reason(StrEnum):
     """Why a notification goes out, in Alertmanager's words."""
@@ -67,10 +70,15 @@ class Deduplicate:
         intent = Intent(
             begun.id if begun and repeated else str(uuid.uuid4()), notification.at, state
         )
-        expires_at = notification.at + 2 * notification.repeat_interval
-        await self._log.begin(place, intent, expires_at=expires_at)
+        await self._log.begin(place, intent, expires_at=forget_at(notification))
         memory = entry.memory if entry is not None and reason is not Reason.FIRST else {}
         return replace(notification, reason=reason.value, id=intent.id, memory=memory)
+
+
+def forget_at(notification: Notification) -> float:
+    """When the log may forget what is told now (epoch seconds): by then it was told again."""
+    tick = notification.deadline - notification.at
+    return notification.at + 2 * max(notification.repeat_interval, tick, _REMEMBERED)
 
 
 def _nothing_new(notification: Notification, entry: Entry | None) -> Stopped:

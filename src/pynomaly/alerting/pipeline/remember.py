@@ -3,6 +3,7 @@
 from pynomaly.alerting.contract import Notification, Stopped
 from pynomaly.alerting.notifications.entry import Entry
 from pynomaly.alerting.notifications.log import NotificationLog
+from pynomaly.alerting.pipeline.deduplicate import forget_at
 from pynomaly.alerting.pipeline.tell import place_of, sent
 from pynomaly.alerting.verdict import Telling
 
@@ -18,7 +19,7 @@ class Remember:
         entry = Entry(
             state=notification.state,
             at=notification.at,
-            expires_at=notification.at + 2 * notification.repeat_interval,
+            expires_at=forget_at(notification),
             notification_id=notification.id,
             memory=notification.memory,
         )
