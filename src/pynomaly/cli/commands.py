@@ -399,6 +399,43 @@ def routes_check(
         raise typer.Exit(1)
 
 
+@routes_app.command(
+    "backtest",
+    epilog="Example: pynomaly routes backtest alertmanager.yml --from 30d --against new.yml",
+)
+def routes_backtest(
+    file: AlertmanagerFile = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(help="Alerts of these rules [those that fired].", metavar="RULES"),
+    ] = None,
+    from_: Annotated[
+        str, typer.Option("--from", help="Since when: 30d ago, RFC 3339 or epoch seconds.")
+    ] = "7d",
+    to: Annotated[str, typer.Option(help="Until when.")] = "now",
+    against: Annotated[
+        Path | None, typer.Option(help="Another alertmanager.yml, to compare.", metavar="OTHER")
+    ] = None,
+    timezone: Annotated[str, typer.Option(help="Of times, hours and nights.")] = "UTC",
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Say who would have been told of alerts of the past, how often, and at what hours."""
+    from pynomaly.cli.routes_backtest import run
+
+    with errors_in_a_line():
+        run(
+            url,
+            file,
+            rules=rules,
+            from_=from_,
+            to=to,
+            against=against,
+            timezone=timezone,
+            as_json=as_json,
+        )
+
+
 @rules_app.command("check", epilog="Example: pynomaly rules check config/rules/*.yml")
 def rules_check(files: RuleFiles, as_json: Json = False) -> None:
     """Say whether rule files are valid, with file, line and fault of what is not."""

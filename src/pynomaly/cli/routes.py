@@ -29,7 +29,7 @@ def show(file: Path | None, *, as_json: bool) -> None:
     Raises:
         ConfigError: the file cannot be used.
     """
-    root = build_routes(_config(file))
+    root = build_routes(config_of(file))
     if as_json:
         out.print_json(json.dumps(tree_as_json(root)))
         return
@@ -65,7 +65,7 @@ def test(
         ConfigError: the file cannot be used.
         BadInput: labels that are not ``name=value``, or no time.
     """
-    config = _config(file)
+    config = config_of(file)
     root, given = build_routes(config), _labels(labels)
     ends = root.match(given)
     names = ",".join(end.receiver for end in ends)
@@ -86,7 +86,12 @@ def test(
     return as_expected
 
 
-def _config(file: Path | None) -> AlertmanagerConfig:
+def config_of(file: Path | None) -> AlertmanagerConfig:
+    """The configuration of a file; without one, the configured one.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
     if file is not None:
         return load_alertmanager(file)
     configuration, _ = load_configuration(None, os.environ, {})

@@ -59,7 +59,7 @@ def run(
         "timezone": timezone,
         "curves": as_json or plot is not None,
     }
-    result = _ask(Client(url, timeout=_SILENCE_SECONDS), body)
+    result = ask(Client(url, timeout=_SILENCE_SECONDS), body)
     if as_json:
         out.print_json(result.model_dump_json())
     else:
@@ -89,7 +89,12 @@ def _sweep(options: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-def _ask(client: Client, body: dict[str, Any]) -> BacktestResult:
+def ask(client: Client, body: dict[str, Any]) -> BacktestResult:
+    """The server's answer, its progress shown meanwhile.
+
+    Raises:
+        PynomalyError: the server refuses, or goes away.
+    """
     columns = (TextColumn("replaying history"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("", total=1.0)
@@ -104,7 +109,7 @@ def _ask(client: Client, body: dict[str, Any]) -> BacktestResult:
 def _print(result: BacktestResult) -> None:
     zone = ZoneInfo(result.timezone)
     out.print(
-        f"{_time(result.start, zone)} to {_time(result.end, zone)} {result.timezone}, "
+        f"{moment(result.start, zone)} to {moment(result.end, zone)} {result.timezone}, "
         f"{result.evaluations:,} evaluations in {result.took:.1f} s",
         soft_wrap=True,
     )
@@ -119,7 +124,8 @@ def _print(result: BacktestResult) -> None:
         _print_against(result.against, rules, zone)
 
 
-def _time(at: float, zone: ZoneInfo) -> str:
+def moment(at: float, zone: ZoneInfo) -> str:
+    """A time as people of the zone write it."""
     return datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -155,11 +161,11 @@ def _events_table(report: RuleReport, zone: ZoneInfo, end: float) -> Table:
         table.add_column(column, justify="right" if column in ("lasted", "peak") else "left")
     shown = report.events[:_MOST_ROWS]
     for event, name in zip(shown, _names(shown, report.alert), strict=True):
-        begin = "before" if event.found_at_start else _time(event.pending_at, zone)
+        begin = "before" if event.found_at_start else moment(event.pending_at, zone)
         lasted = _lasting((event.ended_at or end) - event.fired_at)
         lasted += " …" if event.ended_at is None else ""
         peak = "" if event.peak is None else f"{event.peak:.4g}"
-        table.add_row(begin, _time(event.fired_at, zone), lasted, peak, name)
+        table.add_row(begin, moment(event.fired_at, zone), lasted, peak, name)
     return table
 
 
@@ -209,7 +215,7 @@ def _print_against(found: AgainstReport, rules: Sequence[RuleReport], zone: Zone
         table.add_row(
             words[pair.kind],
             pair.alert,
-            _time(event.fired_at, zone),
+            moment(event.fired_at, zone),
             _signed(pair.starts),
             _signed(pair.ends),
             name,
