@@ -1,48 +1,15 @@
-"""The parts of the series index: dictionaries of label values, and a table per metric."""
+"""The parts of the series index: a table per metric, and conditions on its columns."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pyarrow.compute as pc
 
 from pynomaly.model.labels import METRIC_NAME, Labels
 from pynomaly.model.matcher import Matcher, MatchOp
 from pynomaly.model.samples import BoolArray
-from pynomaly.storage.engine.arrow import column, numbers
+from pynomaly.storage.samples.dictionary import Dictionary, matching
 from pynomaly.storage.samples.growing import Growing
 from pynomaly.storage.samples.types import CodeArray, SlotArray
-
-_ARROW_FROM = 64
-"""From this many values on a regular expression is matched by Arrow's RE2, 40 ns a value."""
-
-
-class Dictionary:
-    """The distinct values of one label name; the code of a value is its place, 0 is absent."""
-
-    def __init__(self, values: Sequence[str] = ()) -> None:
-        self.values = ["", *values]
-        self.codes = {value: code for code, value in enumerate(self.values)}
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def code(self, value: str) -> int:
-        """The code of a value, given out now if it is new."""
-        code = self.codes.get(value)
-        if code is None:
-            code = self.codes[value] = len(self.values)
-            self.values.append(value)
-        return code
-
-
-def matching(values: Sequence[str], matcher: Matcher) -> BoolArray:
-    """Which of the values satisfy a matcher."""
-    regex = matcher.op in (MatchOp.REGEX, MatchOp.NOT_REGEX)
-    if not regex or len(values) < _ARROW_FROM:
-        return np.fromiter(map(matcher.matches, values), dtype=np.bool_, count=len(values))
-    found = pc.match_substring_regex(column(values), f"^(?s:{matcher.value})$")
-    matched: BoolArray = numbers(found)
-    return matched if matcher.op == MatchOp.REGEX else ~matched
 
 
 class Metric:
@@ -128,28 +95,39 @@ class Metric:
 class Condition:
     """A matcher on one label, for the columns of any number of metrics.
 
-    ``many``: it is asked for many metrics, so that it pays to match all values once.
+    ``rows_asked``: how many series it is asked of at most in one metric; ``many``: whether of
+    several metrics, so that it pays to match all values once.
     """
 
-    def __init__(self, matcher: Matcher, dictionary: Dictionary | None, *, many: bool) -> None:
+    def __init__(
+        self, matcher: Matcher, dictionary: Dictionary | None, rows_asked: int, *, many: bool
+    ) -> None:
         self.matcher = matcher
         self.absent_matches = matcher.matches("")
         self._dictionary = dictionary or Dictionary()
-        self._many = many
+        by_value = matcher.op in (MatchOp.EQUAL, MatchOp.NOT_EQUAL)
+        self._of_each = not many and rows_asked * 4 < len(self._dictionary)
         self._by_code: BoolArray | None = None
+        self._whole = not (by_value or self._of_each)
+
+    def prepare(self) -> None:
+        """Match what takes long; nothing else needs to wait for it."""
+        if self._whole:
+            self._by_code = self._dictionary.matching(self.matcher)
 
     def rows(self, codes: CodeArray) -> BoolArray:
         """Which rows of a column satisfy the matcher."""
         result: BoolArray
-        if self.matcher.op in (MatchOp.EQUAL, MatchOp.NOT_EQUAL):
-            code = self._dictionary.codes.get(self.matcher.value, -1)
-            result = codes == code if self.matcher.op == MatchOp.EQUAL else codes != code
-        elif not self._many and len(codes) * 4 < len(self._dictionary):
+        if self._whole:
+            if self._by_code is None or len(self._by_code) < len(self._dictionary):
+                self.prepare()  # values came meanwhile
+            assert self._by_code is not None, "just prepared"
+            result = self._by_code[codes]
+        elif self._of_each and self.matcher.op in (MatchOp.REGEX, MatchOp.NOT_REGEX):
             distinct, inverse = np.unique(codes, return_inverse=True)
             values = [self._dictionary.values[code] for code in distinct.tolist()]
             result = matching(values, self.matcher)[inverse]
         else:
-            if self._by_code is None:
-                self._by_code = matching(self._dictionary.values, self.matcher)
-            result = self._by_code[codes]
+            code = self._dictionary.codes.get(self.matcher.value, -1)
+            result = codes == code if self.matcher.op == MatchOp.EQUAL else codes != code
         return result

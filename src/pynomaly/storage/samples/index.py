@@ -13,7 +13,8 @@ from pynomaly.model.matcher import Matcher, MatchOp
 from pynomaly.model.samples import BoolArray, IdArray
 from pynomaly.storage.engine.arrow import column, numbers
 from pynomaly.storage.samples.cardinality import Cardinality, LabelColumns, cardinality
-from pynomaly.storage.samples.columns import Condition, Dictionary, Metric, matching
+from pynomaly.storage.samples.columns import Condition, Metric
+from pynomaly.storage.samples.dictionary import Dictionary, matching
 from pynomaly.storage.samples.growing import Growing
 from pynomaly.storage.samples.lookup import IdLookup
 from pynomaly.storage.samples.types import CodeArray, SlotArray
@@ -135,8 +136,13 @@ class SeriesIndex:
         others = [m for m in matchers if m.name != METRIC_NAME]
         with self._lock:
             metrics = self._metrics_named(on_name)
-            many = len(metrics) > 1
-            conditions = [Condition(m, self._dictionaries.get(m.name), many=many) for m in others]
+            rows, many = max(map(len, metrics), default=0), len(metrics) > 1
+            conditions = [
+                Condition(m, self._dictionaries.get(m.name), rows, many=many) for m in others
+            ]
+        for condition in conditions:  # without the lock, which commits need
+            condition.prepare()
+        with self._lock:
             found = [metric.select(conditions) for metric in metrics]
             # A copy in any case: a metric's own slots may be appended to.
             return np.concatenate([np.empty(0, dtype=np.int32), *found])
@@ -153,7 +159,7 @@ class SeriesIndex:
                 named = code is not None and all(m.matches(matcher.value) for m in matchers)
                 return [self._metrics[code]] if named and code is not None else []
         if not matchers:
-            return self._metrics
+            return self._metrics[:]
         names = [metric.name for metric in self._metrics]
         keep = np.logical_and.reduce([matching(names, m) for m in matchers])
         return [self._metrics[code] for code in np.flatnonzero(keep).tolist()]
@@ -260,7 +266,7 @@ def _by_label(labels: pa.MapArray) -> list[tuple[str, CodeArray, pa.Array]]:
 def _encode(values: pa.Array) -> tuple[Dictionary, CodeArray]:
     encoded = pc.dictionary_encode(values)
     codes = numbers(encoded.indices).astype(np.int32) + np.int32(1)
-    return Dictionary(encoded.dictionary.to_pylist()), codes
+    return Dictionary(encoded.dictionary.to_pylist(), encoded.dictionary), codes
 
 
 def _spread(
