@@ -1,6 +1,6 @@
 """Settings of alerting."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr, StringConstraints, TypeAdapter
 
@@ -31,10 +31,37 @@ class WebhookSettings(Section):
     )
 
 
+class HeartbeatSettings(Section):
+    """A sign of life for a service outside that raises an alarm when it stays away."""
+
+    url: Annotated[SecretStr, AfterValidator(http_url)] = Field(
+        description="What is called while `alert` fires; kept out of logs, since it is a secret."
+    )
+    method: Literal["POST", "GET", "HEAD"] = Field(default="POST", description="How it is called.")
+    interval: Duration = Field(
+        default=60.0, ge=1, description="How often; the service should wait for several of them."
+    )
+    timeout: Duration = Field(default=10.0, gt=0, description="How long one call may take.")
+    alert: Annotated[str, StringConstraints(min_length=1)] = Field(
+        default="Watchdog",
+        description="The alert that always fires. When it does not, alerting is broken, and no "
+        "heartbeat is sent.",
+    )
+
+
+RATE_LIMITS = {"slack": 60, "pagerduty": 120, "telegram": 20, "discord": 30}
+
+
 class AlertingSettings(Section):
     """Who is told of alerts, and how often."""
 
     webhook: WebhookSettings | None = None
+    heartbeat: HeartbeatSettings | None = None
+    rate_limits: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default=RATE_LIMITS,
+        description="How many notifications a minute each integration of a kind of channel is "
+        "sent, such as `slack: 60`; the others wait. 0, and a kind that is not named: no limit.",
+    )
     receiver: Annotated[str, StringConstraints(min_length=1)] = Field(
         default="webhook", description="The name by which the payload calls the receiver."
     )

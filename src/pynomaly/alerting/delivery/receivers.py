@@ -49,6 +49,26 @@ class Receivers:
                 self._deliver[receiver.name, name] = deliver
                 ways.append(Way(name, settings.send_resolved, [OrKeep(deliver, letters)]))
 
+    def matching(self, channel: str) -> list[tuple[str, str]]:
+        """The receiver and integration of each way that ``channel`` means.
+
+        It is a receiver's name, ``RECEIVER/KIND[N]``, or a kind such as ``slack``.
+
+        Raises:
+            NoSuchReceiver: it means none.
+        """
+        found = [
+            (receiver, way)
+            for receiver, way in self._deliver
+            if channel in (receiver, f"{receiver}/{way}", way.partition("[")[0])
+        ]
+        if not found:
+            raise NoSuchReceiver(
+                f"No receiver or kind of channel is called {channel!r}.",
+                hint=f"There is {_listed(self._deliver)}.",
+            )
+        return found
+
     async def close(self) -> None:
         """Give up what the channels hold open."""
         for channel in self._channels:

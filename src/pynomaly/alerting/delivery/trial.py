@@ -1,0 +1,45 @@
+"""Notifications that test whether a receiver is reached."""
+
+import uuid
+from collections.abc import Iterator
+
+from pynomaly.alerting.contract import Notification
+from pynomaly.model.alert import Alert, AlertState
+from pynomaly.model.labels import Labels
+
+_OPEN_INCIDENTS = frozenset({"pagerduty", "opsgenie", "victorops", "incidentio", "jira"})
+"""What would stay open: these are told at once that it is over."""
+
+_LABELS = Labels({"alertname": "PynomalyTest", "severity": "info"})
+_ANNOTATIONS = Labels(
+    {
+        "summary": "A test: nothing is wrong",
+        "description": "Somebody tested with `pynomaly notify test` whether this receiver is told.",
+    }
+)
+
+
+def trials(receiver: str, integration: str, now: float) -> Iterator[Notification]:
+    """One that fires, and where that opens an incident another that closes it."""
+    identity = str(uuid.uuid4())
+    kind = integration.partition("[")[0]
+    for ended in (False, True) if kind in _OPEN_INCIDENTS else (False,):
+        alert = Alert(
+            labels=_LABELS,
+            annotations=_ANNOTATIONS,
+            state=AlertState.INACTIVE if ended else AlertState.FIRING,
+            value=1.0,
+            active_at=now,
+            fired_at=now,
+            resolved_at=now if ended else 0.0,
+        )
+        yield Notification(
+            receiver=receiver,
+            group_key=f'{{}}:{{alertname="PynomalyTest",test="{identity}"}}',
+            group_labels=Labels({"alertname": "PynomalyTest"}),
+            alerts=(alert,),
+            at=now,
+            reason="all alerts resolved" if ended else "first notification",
+            id=f"{identity}-{int(ended)}",
+            integration=integration,
+        )
