@@ -16,6 +16,7 @@ ALL = [
     "rules",
     "sdk",
     "backtest",
+    "passing_on",
 ]
 
 
