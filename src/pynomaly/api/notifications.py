@@ -9,7 +9,8 @@ from pynomaly.access.asgi import require
 from pynomaly.access.policy import Action
 from pynomaly.alerting.contract import Attempt
 from pynomaly.alerting.delivery.letter import DeadLetter
-from pynomaly.alerting.delivery.service import DeliveryService, Trial
+from pynomaly.alerting.delivery.service import DeliveryService
+from pynomaly.alerting.delivery.trial import Trial
 from pynomaly.model.alert import Alert
 from pynomaly.model.document import Section
 

@@ -1,6 +1,7 @@
 """Attempts, their pace, and what becomes of a notification that cannot be delivered."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -66,7 +67,7 @@ async def run(
 
 
 def waits(tried: Sequence[float]) -> list[float]:
-    return [b - a for a, b in zip(tried, tried[1:], strict=False)]
+    return [b - a for a, b in itertools.pairwise(tried)]
 
 
 async def test_what_is_delivered_goes_on_with_its_attempts(clock: FakeClock) -> None:

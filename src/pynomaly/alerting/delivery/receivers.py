@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.alerting.channels.build import build
@@ -21,7 +22,8 @@ from pynomaly.model.clock import Clock
 class Receivers:
     """Every integration, built; ``ways`` is what the pipeline tells by.
 
-    ``rate_limits``: notifications a minute, by kind of channel; of each integration.
+    ``letters`` keeps what cannot be delivered; without it, that is not kept. ``rate_limits``:
+    notifications a minute, by kind of channel; of each integration.
     """
 
     def __init__(
@@ -29,9 +31,9 @@ class Receivers:
         config: AlertmanagerConfig,
         messages: Messages,
         clock: Clock,
-        letters: DeadLetters,
+        letters: DeadLetters | None = None,
         *,
-        rate_limits: Mapping[str, int],
+        rate_limits: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._clock = clock
         self._letters = letters
@@ -47,7 +49,13 @@ class Receivers:
                 deliver = Deliver(channel, clock, Pace(kind, rate_limits.get(kind, 0), clock))
                 name = f"{kind}[{integration.index}]"
                 self._deliver[receiver.name, name] = deliver
-                ways.append(Way(name, settings.send_resolved, [OrKeep(deliver, letters)]))
+                ways.append(
+                    Way(
+                        name,
+                        settings.send_resolved,
+                        [OrKeep(deliver, letters) if letters else deliver],
+                    )
+                )
 
     def matching(self, channel: str) -> list[tuple[str, str]]:
         """The receiver and integration of each way that ``channel`` means.
@@ -97,14 +105,16 @@ class Receivers:
             NoSuchReceiver: as ``once``.
         """
         place = letter.place
+        letters = self._letters
+        assert letters is not None, "who resends has letters"
         async with log.turn(place):
-            letter = self._letters.get(letter.id)
+            letter = letters.get(letter.id)
             told = await self.once(replace(letter.notification, at=self._clock.now()))
             if isinstance(told, Stopped):
-                await self._letters.put(letter.notification, told)
+                await letters.put(letter.notification, told)
             else:
                 await Remember(log)(told)
-                await self._letters.told(place)
+                await letters.told(place)
             return told.attempts
 
 

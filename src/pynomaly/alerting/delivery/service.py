@@ -1,30 +1,18 @@
 """Delivery as the server runs it: the receivers in force, dead letters, and tests of receivers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.alerting.alertmanager.templates import load_templates
 from pynomaly.alerting.channels.messages import Messages
-from pynomaly.alerting.contract import Attempt, Stopped
+from pynomaly.alerting.contract import Attempt
 from pynomaly.alerting.delivery.dead_letters import DeadLetters
 from pynomaly.alerting.delivery.errors import NoSuchReceiver
 from pynomaly.alerting.delivery.letter import DeadLetter
 from pynomaly.alerting.delivery.receivers import Receivers
-from pynomaly.alerting.delivery.trial import trials
+from pynomaly.alerting.delivery.trial import Trial, try_out
 from pynomaly.alerting.notifications.log import NotificationLog
 from pynomaly.model.clock import Clock
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """How a test notification went, at one integration of a receiver."""
-
-    receiver: str
-    integration: str
-    delivered: bool
-    reason: str
-    attempts: tuple[Attempt, ...]
 
 
 class DeliveryService:
@@ -93,14 +81,4 @@ class DeliveryService:
         Raises:
             NoSuchReceiver: none is called so.
         """
-        receivers = self.receivers
-        found = []
-        for receiver, integration in receivers.matching(channel):
-            for trial in trials(receiver, integration, self._clock.now()):
-                told = await receivers.once(trial)
-                stopped = isinstance(told, Stopped)
-                reason = told.attempts[-1].reason if told.attempts else ""
-                found.append(Trial(receiver, integration, not stopped, reason, told.attempts))
-                if stopped:
-                    break
-        return found
+        return await try_out(self.receivers, channel, self._clock.now())

@@ -2,8 +2,10 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from pynomaly.alerting.contract import Notification
+from pynomaly.alerting.contract import Attempt, Notification, Stopped
+from pynomaly.alerting.delivery.receivers import Receivers
 from pynomaly.model.alert import Alert, AlertState
 from pynomaly.model.labels import Labels
 
@@ -17,6 +19,35 @@ _ANNOTATIONS = Labels(
         "description": "Somebody tested with `pynomaly notify test` whether this receiver is told.",
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How a test notification went, at one integration of a receiver."""
+
+    receiver: str
+    integration: str
+    delivered: bool
+    reason: str
+    attempts: tuple[Attempt, ...]
+
+
+async def try_out(receivers: Receivers, channel: str, now: float) -> list[Trial]:
+    """Send a test notification to ``RECEIVER``, ``RECEIVER/KIND[N]`` or every ``KIND``.
+
+    Raises:
+        NoSuchReceiver: none is called so.
+    """
+    found = []
+    for receiver, integration in receivers.matching(channel):
+        for notification in trials(receiver, integration, now):
+            told = await receivers.once(notification)
+            delivered = not isinstance(told, Stopped)
+            reason = told.attempts[-1].reason if told.attempts else ""
+            found.append(Trial(receiver, integration, delivered, reason, told.attempts))
+            if not delivered:
+                break
+    return found
 
 
 def trials(receiver: str, integration: str, now: float) -> Iterator[Notification]:
