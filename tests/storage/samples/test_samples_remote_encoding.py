@@ -1,11 +1,15 @@
 """The message of remote write 1.0, judged by the official protobuf."""
 
+import math
+
 import numpy as np
 
 from pynomaly.ingest.remote_write import v1_pb2
+from pynomaly.ingest.remote_write.decode_v1 import DecoderV1
+from pynomaly.model.exemplars import Exemplar
 from pynomaly.model.labels import Labels, series_id
 from pynomaly.model.samples import STALE, MetricMetadata
-from pynomaly.storage.samples.remote_encoding import encode
+from pynomaly.storage.samples.remote_encoding import encode, encode_exemplars
 
 A = Labels({"__name__": "a", "x": "ü" * 200})
 B = Labels({"__name__": "b"})
@@ -62,3 +66,17 @@ def test_metadata_is_carried() -> None:
         b"How long.",
         b"seconds",
     )
+
+
+def test_exemplars_are_carried_as_we_read_them() -> None:
+    sent = [
+        (
+            series_id(A),
+            Exemplar(Labels({"trace_id": "ü", "span_id": "b"}), 0.25, 1_700_000_000_123),
+        ),
+        (series_id(B), Exemplar(Labels(), -math.inf, -5)),
+    ]
+    body = encode_exemplars(sent, {series_id(A): A, series_id(B): B})
+    batch = DecoderV1().decode_any(body).batch
+    assert list(batch.exemplars) == sent
+    assert [batch.labels[i] for i, _ in sent] == [A, B]

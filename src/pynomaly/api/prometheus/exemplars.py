@@ -17,8 +17,6 @@ from pynomaly.model.errors import BadInput
 from pynomaly.model.exemplars import Exemplar, SeriesExemplars
 from pynomaly.promql.contract import ExemplarQuerier
 
-_NO_SELECTORS = b'{"status":"success"}'
-
 
 @dataclass(frozen=True, slots=True)
 class ExemplarDeps:
@@ -38,6 +36,8 @@ def router(deps: ExemplarDeps) -> APIRouter:
         if end < start:
             raise BadInput("end timestamp must not be before start timestamp")
         found = await deps.querier.exemplars(form.get("query"), start, end)
+        if found is None:
+            return Response(status_code=204)
         accepted = request.headers.get("accept-encoding", "")
         body, headers = await asyncio.get_running_loop().run_in_executor(
             deps.executor, lambda: compressed(_encoded(found), accepted)
@@ -53,9 +53,7 @@ def router(deps: ExemplarDeps) -> APIRouter:
     return routes
 
 
-def _encoded(found: Sequence[SeriesExemplars] | None) -> bytes:
-    if found is None:
-        return _NO_SELECTORS
+def _encoded(found: Sequence[SeriesExemplars]) -> bytes:
     return encode_data(
         [
             {"seriesLabels": each.labels, "exemplars": [_described(e) for e in each.exemplars]}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter as Tally
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -10,6 +10,7 @@ import cramjam
 import numpy as np
 
 from pynomaly.model.errors import PynomalyError
+from pynomaly.model.exemplars import Exemplar
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import (
     Appended,
@@ -23,10 +24,13 @@ from pynomaly.storage.peer import metrics
 from pynomaly.storage.peer.client import Answer, PeerClient, Request
 from pynomaly.storage.peer.errors import PeerAway, PeerBusy
 from pynomaly.storage.peer.watch import PeerWatch
-from pynomaly.storage.samples.remote_encoding import encode
+from pynomaly.storage.samples.remote_encoding import encode, encode_exemplars
 
 _AT_ONCE = 4
 """Requests on their way together; those of one ``append`` go one after the other."""
+
+_EXEMPLARS_REMEMBERED = 100_000
+"""Series whose last exemplar is kept."""
 
 _MOST_DIVISIONS = 64
 """Further requests that one ``append`` may spend on finding the samples that are refused."""
@@ -74,6 +78,8 @@ class _Outcome:
     stored: int = 0
     refused: Tally[str] = field(default_factory=Tally)
     divisions: int = 0
+    exemplars: int = 0
+    refused_exemplars: Tally[str] = field(default_factory=Tally)
 
 
 class RemoteAppender:
@@ -92,6 +98,7 @@ class RemoteAppender:
         self._on_stored = on_stored
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._pending = 0
+        self._exemplars: dict[int, Exemplar] = {}
         self._trouble: str | None = None
 
     def trouble(self) -> str | None:
@@ -110,7 +117,7 @@ class RemoteAppender:
         if not len(batch.ids) == len(batch.ts) == len(batch.values):
             raise ValueError("the columns of a batch must have one length")
         count = len(batch)
-        if not count and not batch.metadata:
+        if not count and not batch.metadata and not batch.exemplars:
             return Appended(0)
         self._admit(count)
         try:
@@ -124,7 +131,9 @@ class RemoteAppender:
             self._hold(-count)
         if outcome.stored and self._on_stored is not None:
             self._on_stored(outcome.stored, int(batch.ts.max()))
-        return Appended(outcome.stored, dict(outcome.refused))
+        return Appended(
+            outcome.stored, outcome.refused, outcome.exemplars, outcome.refused_exemplars
+        )
 
     def _admit(self, count: int) -> None:
         if self._pending and self._pending + count > self._client.settings.max_pending_samples:
@@ -143,10 +152,34 @@ class RemoteAppender:
         self._trouble = None
         metadata = tuple(batch.metadata)
         most = self._client.settings.max_write_samples
-        for begin in range(0, max(len(rows), 1), most):
+        for begin in range(0, max(len(rows), bool(metadata)), most):
             await self._send(rows.part(begin, begin + most), metadata, outcome)
             metadata = ()
+        fresh = [each for each in batch.exemplars if not self._was_sent(*each)]
+        outcome.exemplars = len(batch.exemplars) - len(fresh)
+        for begin in range(0, len(fresh), most):
+            await self._send_exemplars(fresh[begin : begin + most], batch, outcome)
         return outcome
+
+    def _was_sent(self, series: int, exemplar: Exemplar) -> bool:
+        """On the wire each has a time: the server could not know again one that comes without."""
+        last = self._exemplars.get(series)
+        return last is not None and exemplar.repeats(last)
+
+    async def _send_exemplars(
+        self, part: Sequence[tuple[int, Exemplar]], batch: SampleBatch, outcome: _Outcome
+    ) -> None:
+        """After the samples: Prometheus takes none of a series that it does not know."""
+        answer = await self._post_message(lambda: encode_exemplars(part, batch.labels))
+        if answer.not_now():
+            raise PeerAway(f"{self._url} answers {answer.status}: {answer.text()}")
+        if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            outcome.exemplars += len(part)
+            if len(self._exemplars) > _EXEMPLARS_REMEMBERED:
+                self._exemplars.clear()
+            self._exemplars.update(part)
+        else:
+            outcome.refused_exemplars["rejected"] += len(part)
 
     async def _send(
         self, rows: _Rows, metadata: tuple[MetricMetadata, ...], outcome: _Outcome
@@ -169,8 +202,13 @@ class RemoteAppender:
             self._refuse(rows, "rejected", reason, outcome)
 
     async def _post(self, rows: _Rows, metadata: tuple[MetricMetadata, ...]) -> Answer:
+        return await self._post_message(
+            lambda: encode(rows.ids, rows.ts, rows.values, rows.labels, metadata)
+        )
+
+    async def _post_message(self, message: Callable[[], bytes]) -> Answer:
         self._watch.refuse_if_away()
-        body = await self._client.in_thread(_packed, rows, metadata)
+        body = await self._client.in_thread(_packed, message)
         timeout = self._client.settings.timeout
         request = Request("write", "POST", self._url, timeout, body, _HEADERS)
         return await self._client.patiently(request)
@@ -207,6 +245,5 @@ def _sorted(batch: SampleBatch) -> _Rows:
     return _Rows(ids[last], ts[last], values[last], batch.labels)
 
 
-def _packed(rows: _Rows, metadata: tuple[MetricMetadata, ...]) -> bytes:
-    message = encode(rows.ids, rows.ts, rows.values, rows.labels, metadata)
-    return bytes(cramjam.snappy.compress_raw(message))
+def _packed(message: Callable[[], bytes]) -> bytes:
+    return bytes(cramjam.snappy.compress_raw(message()))

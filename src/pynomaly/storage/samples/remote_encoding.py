@@ -1,17 +1,21 @@
 """Remote write 1.0: the protobuf message ``prometheus.WriteRequest``, written without a library.
 
 ``WriteRequest {TimeSeries timeseries = 1; MetricMetadata metadata = 3}``,
-``TimeSeries {Label labels = 1; Sample samples = 2}``, ``Label {string name = 1, value = 2}``,
-``Sample {double value = 1; int64 timestamp = 2}``, ``MetricMetadata {MetricType type = 1;
-string metric_family_name = 2, help = 4, unit = 5}`` (prometheus/prometheus, prompb/*.proto).
+``TimeSeries {Label labels = 1; Sample samples = 2; Exemplar exemplars = 3}``,
+``Label {string name = 1, value = 2}``, ``Sample {double value = 1; int64 timestamp = 2}``,
+``Exemplar {Label labels = 1; double value = 2; int64 timestamp = 3}``,
+``MetricMetadata {MetricType type = 1; string metric_family_name = 2, help = 4, unit = 5}``
+(prometheus/prometheus, prompb/*.proto).
 """
 
+import struct
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pynomaly.model.exemplars import Exemplar
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import IdArray, MetricMetadata, TimeArray, ValueArray
 
@@ -53,6 +57,21 @@ def encode(
     return b"".join(message)
 
 
+def encode_exemplars(
+    exemplars: Sequence[tuple[int, Exemplar]], labels: Mapping[int, Labels]
+) -> bytes:
+    """The message for exemplars alone, each after the id of its series."""
+    return b"".join(
+        _field(1, _labels(labels[series]) + _field(3, _exemplar(each)))
+        for series, each in exemplars
+    )
+
+
+def _exemplar(exemplar: Exemplar) -> bytes:
+    value = b"\x11" + struct.pack("<d", exemplar.value)
+    return _pairs(exemplar.labels) + value + b"\x18" + _varint(exemplar.ts % (1 << 64))
+
+
 def _samples(ts: TimeArray, values: ValueArray) -> tuple[bytes, NDArray[np.int64]]:
     """Every sample as field 2 of its series, one after the other, and where each begins."""
     if ((ts < _SHORTEST) | (ts >= _LONGEST)).any():
@@ -78,11 +97,13 @@ def _odd_samples(ts: TimeArray, values: ValueArray) -> tuple[bytes, NDArray[np.i
     return b"".join(found), offsets
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _labels(labels: Labels) -> bytes:
+def _pairs(labels: Labels) -> bytes:
     return b"".join(
         _field(1, _field(1, n.encode()) + _field(2, v.encode())) for n, v in labels.pairs
     )
+
+
+_labels = lru_cache(maxsize=_REMEMBERED)(_pairs)
 
 
 def _metadata(each: MetricMetadata) -> bytes:
