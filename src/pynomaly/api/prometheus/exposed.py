@@ -60,18 +60,26 @@ def exposition(
     empty one, so that whoever scrapes this puts none of their own.
     """
     write = _escaper(escaping)
+
+    @cache
+    def key(name: str) -> str:
+        return f'{_name(write(name))}="'
+
     added = sorted({"instance": "", **external_labels}.items())
+    texts = {name: f'{key(name)}{_escaped_value(value)}"' for name, value in added}
     lines: list[str] = []
-    last = ""
-    for sample in sorted(samples, key=lambda each: (each.labels.name, each.labels)):
+    last = begin = ""
+    for sample in sorted(samples, key=lambda each: (each.labels.name, each.labels.pairs)):
         name = sample.labels.name
         if not name:
             continue
         if name != last:
             lines.append(f"# TYPE {_name(write(name))} untyped\n")
-            last = name
-        series = _series(write(name), _pairs(sample.labels, added), write)
-        lines.append(f"{series} {_number(sample.value)} {sample.timestamp}\n")
+            begin, last = _begin(write(name)), name
+        pairs = dict(sample.labels.pairs)
+        inner = [f'{key(n)}{_escaped_value(v)}"' for n, v in pairs.items() if n != METRIC_NAME]
+        inner += [text for label, text in texts.items() if label not in pairs]
+        lines.append(f"{begin}{','.join(inner)}}} {_number(sample.value)} {sample.timestamp}\n")
     return "".join(lines).encode()
 
 
@@ -93,16 +101,12 @@ def _weight(text: str) -> float:
         return 0.0
 
 
-def _pairs(labels: Labels, added: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    yield from (pair for pair in labels.pairs if pair[0] != METRIC_NAME)
-    yield from (pair for pair in added if pair[0] not in labels)
+def _begin(name: str) -> str:
+    return f"{name}{{" if _PLAIN.fullmatch(name) else f"{{{quoted(name)},"
 
 
-def _series(name: str, pairs: Iterator[tuple[str, str]], write: Callable[[str], str]) -> str:
-    inner = ",".join(f"{_name(write(label))}={quoted(value)}" for label, value in pairs)
-    if _PLAIN.fullmatch(name):
-        return f"{name}{{{inner}}}"
-    return f"{{{quoted(name)},{inner}}}"
+def _escaped_value(value: str) -> str:
+    return value if value.isalnum() else quoted(value)[1:-1]
 
 
 def _name(name: str) -> str:
@@ -110,6 +114,8 @@ def _name(name: str) -> str:
 
 
 def _number(value: float) -> str:
+    if 1e-4 <= abs(value) < 1e6:  # the same in Python's words, and sooner
+        return repr(value).removesuffix(".0")
     return "0" if value == 0 else format_float(value)
 
 
