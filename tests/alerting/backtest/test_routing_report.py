@@ -76,7 +76,7 @@ def test_notifications_are_counted_by_receiver_reason_hour_and_night():
     ("alerts", "reasons"),
     [
         ([alert("warning", 1 * HOUR, 2 * HOUR)], ["muted during nights"]),
-        ([alert("none", 12 * HOUR, 13 * HOUR)], ["the receiver nobody tells nobody"]),
+        ([alert("none", 12 * HOUR, 13 * HOUR)], ["the receiver 'nobody' has no channel"]),
         ([alert("other", 12 * HOUR, 12 * HOUR + 20)], ["it ended before its group was told"]),
         (
             [alert("info", 12 * HOUR, 13 * HOUR), alert("critical", 11 * HOUR, 14 * HOUR)],

@@ -237,7 +237,7 @@ class _Replay:
         state = State(frozenset(alert.fingerprint for alert in alerts) - ended, ended)
         ways = self._ways.get(route.receiver, {})
         if not ways:
-            self._hold(alerts, f"the receiver {route.receiver} tells nobody")
+            self._hold(alerts, f"the receiver {route.receiver!r} has no channel")
         for name, send_resolved in ways.items():
             entry = timed.told.get(name)
             if entry is not None and entry.expires_at <= now:
