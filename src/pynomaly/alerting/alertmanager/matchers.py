@@ -106,7 +106,10 @@ def all_matchers(
     return sorted_matchers(
         [
             *(new_matcher(name, MatchOp.EQUAL, value) for name, value in match.items()),
-            *(new_matcher(name, MatchOp.REGEX, f"^(?:{value})$") for name, value in match_re.items()),
+            *(
+                new_matcher(name, MatchOp.REGEX, f"^(?:{value})$")
+                for name, value in match_re.items()
+            ),
             *(matcher for line in matchers for matcher in line),
         ]
     )
