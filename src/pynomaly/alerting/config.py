@@ -57,6 +57,11 @@ class AlertingSettings(Section):
 
     webhook: WebhookSettings | None = None
     heartbeat: HeartbeatSettings | None = None
+    retention: Duration = Field(
+        default=5 * 86_400.0,
+        gt=0,
+        description="How long it is kept what was silenced, who was told of what, and why not.",
+    )
     rate_limits: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default=RATE_LIMITS,
         description="How many notifications a minute each integration of a kind of channel is "

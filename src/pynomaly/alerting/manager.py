@@ -9,6 +9,8 @@ from pynomaly.alerting.alertmanager.routes import Route, build_routes
 from pynomaly.alerting.alerts.alert import ReceivedAlert
 from pynomaly.alerting.alerts.service import Alerts
 from pynomaly.alerting.dispatch.dispatcher import Dispatcher, RenderLabels
+from pynomaly.alerting.dispatch.group import Group
+from pynomaly.alerting.dispatch.order import label_order
 from pynomaly.alerting.explain.journal import VerdictJournal
 from pynomaly.alerting.inhibition.inhibitor import Inhibitor
 from pynomaly.alerting.notifications.log import NotificationLog
@@ -112,6 +114,23 @@ class AlertManager:
             render_labels=setup.render_labels,
         )
         self._dispatcher.start(self.alerts.unsettled())
+
+    def sorted_groups(self) -> list[Group]:
+        """The groups by their labels and receivers, as Alertmanager lists them."""
+        groups = self.dispatcher.groups()
+        return sorted(groups, key=lambda group: (label_order(group.labels), group.route.receiver))
+
+    def muted_by(self, route: Route, at: float) -> tuple[str, ...]:
+        """The names of the intervals by which a route tells nothing at a time."""
+        intervals, active = self.setup.intervals, route.active_time_intervals
+        if active and not intervals.mutes(active, at):
+            return active
+        return intervals.mutes(route.mute_time_intervals, at)
+
+    def fires(self, name: str) -> bool:
+        """Whether an alert of this name fires, held back or not."""
+        now = self._clock.now()
+        return any(a.name == name and not a.resolved(now) for a in self.alerts.all())
 
     async def close(self) -> None:
         """Tell no more; what was not told yet is found again after a restart."""

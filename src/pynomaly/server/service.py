@@ -19,16 +19,12 @@ from pynomaly import __version__
 from pynomaly.access.asgi import AccessMiddleware
 from pynomaly.access.audit import AuditLog
 from pynomaly.access.gate import Gate
-from pynomaly.alerting.channels.messages import Messages, shipped_templates
-from pynomaly.alerting.channels.webhook.channel import WebhookChannel
-from pynomaly.alerting.channels.webhook.config import WebhookConfig
-from pynomaly.alerting.contract import Stage
-from pynomaly.alerting.repository import RecordsLog
-from pynomaly.alerting.service import Notifier
-from pynomaly.alerting.stages import Deliver, Remember
+from pynomaly.alerting.heartbeat import Heartbeat
+from pynomaly.api import alertmanager as alertmanager_api
 from pynomaly.api import alerts as alerts_api
 from pynomaly.api import app as api_app
 from pynomaly.api import control, health, ingest, prometheus
+from pynomaly.api import notifications as notifications_api
 from pynomaly.api import queries as queries_api
 from pynomaly.api import rules as rules_api
 from pynomaly.api import rules_backtest as rules_backtest_api
@@ -54,6 +50,7 @@ from pynomaly.rules.manager import RuleManager
 from pynomaly.rules.template import Outside
 from pynomaly.server import effective, prometheus_api
 from pynomaly.server.administration import NothingHere, StoreAdministration
+from pynomaly.server.alerting import Alerting
 from pynomaly.server.backends import Backend, Site, open_backend
 from pynomaly.server.files import NamedFiles, load_named_files
 from pynomaly.server.health import HealthBoard, of_attempts, of_job, of_scraping, of_trouble
@@ -90,6 +87,7 @@ Say = Callable[[str], None]
 
 _API_VERSION = "3.0.0"  # clients read it to know which of Prometheus's APIs is spoken
 _NOTIFICATION_SECONDS = 5.0
+_ALERTS_TIDY_SECONDS = 300.0
 _AUDIT_FLUSH_SECONDS = 10.0
 _RECORDS_CHECK_SECONDS = 10.0
 _LINT_SECONDS = 600.0
@@ -139,7 +137,7 @@ class Service:
         self._rules = await self._evaluate_rules(files)
         self._backtests = self._look_back()
         self._lint = self._look_at_rules()
-        await self._notify(records)
+        self._alerting = await self._notify(records, files)
         self._judge()
         self._scraping = await self._scrape(files)
         self._schedule_upkeep(records, audit)
@@ -169,8 +167,8 @@ class Service:
                 await self._apply_files()
             except PynomalyError as error:
                 self._reload_error = f"The last reload was refused: {error}"
-                self._count_reload("error")
                 self._refused_at = self._clock.now()
+                self._count_reload("error")
                 raise
             self._reload_error, self._refused_at = None, 0.0
             self._count_reload("ok")
@@ -183,6 +181,7 @@ class Service:
             self._groups(files), default_interval=configuration.rules.evaluation_interval
         )
         await self._scraping.apply(files.prometheus)
+        self._alerting.apply(files.alertmanager)
         for warning in files.warnings:
             log.warning(warning)
         self._in_force(files)
@@ -280,36 +279,30 @@ class Service:
     def _groups(self, files: NamedFiles) -> list[RuleGroup]:
         return [*self._backend.rule_groups, *files.rule_groups]
 
-    async def _notify(self, records: Records) -> None:
+    async def _notify(self, records: Records, files: NamedFiles) -> Alerting:
         settings = self._configuration.alerting
-        if settings.webhook is None:
-            self.health.disable("alerting", "alerting.webhook.url is not set")
-            return
-        hook = settings.webhook
-        channel = WebhookChannel(
-            WebhookConfig(url=hook.url, timeout=hook.timeout, max_alerts=hook.max_alerts),
-            Messages(shipped_templates(), self.external_url, self._clock),
-        )
-        self._undo.push_async_callback(channel.close)
-        told = RecordsLog(records)
-        stages: list[Stage] = [
-            Deliver(channel, self._clock),
-            Remember(told, self._clock),
-        ]
-        notifier = Notifier(
+        alerting = Alerting(
+            records,
             self._rules,
-            stages,
-            told,
             self._clock,
             self._bus,
-            receiver=settings.receiver,
-            group_by=settings.group_by,
-            repeat_interval=settings.repeat_interval,
+            external_url=self.external_url,
+            retention=settings.retention,
+            rate_limits=settings.rate_limits,
         )
-        self._undo.push_async_callback(notifier.close)
-        await notifier.start()
-        job = self._scheduler.every("notifications", _NOTIFICATION_SECONDS, notifier.check)
+        self._undo.push_async_callback(alerting.close)
+        await alerting.start(files.alertmanager)
+        job = self._scheduler.every("notifications", _NOTIFICATION_SECONDS, alerting.maintain)
+        tidy = alerting.manager.collect_garbage
+        self._scheduler.every("alerts retention", _ALERTS_TIDY_SECONDS, tidy)
         self.health.add("alerting", of_job(job))
+        if alerting.tells_nobody():
+            self.health.disable("alerting", "no receiver is configured; alerts are only shown")
+        if settings.heartbeat is not None:
+            heartbeat = Heartbeat(settings.heartbeat, alerting.manager.fires, self._clock)
+            self._undo.push_async_callback(heartbeat.close)
+            self._scheduler.every("heartbeat", settings.heartbeat.interval, heartbeat.beat)
+        return alerting
 
     def _judge(self) -> None:
         settings = self._configuration.components.anomaly_detection
@@ -393,6 +386,12 @@ class Service:
                 rules_api.router(self._rules),
                 rules_backtest_api.router(self._backtests, self._clock),
                 rules_lint_api.router(self._lint),
+                alertmanager_api.router(
+                    alertmanager_api.AlertmanagerDeps(
+                        self._alerting.manager, self._clock, self._began
+                    )
+                ),
+                notifications_api.router(self._alerting.delivery),
                 alerts_api.router(self._rules),
                 health.router(self.health),
                 control.router(self.reload),

@@ -143,8 +143,8 @@ class Dispatcher:
             told, now = dict(group.alerts), self._clock.now()
             notification = group.notification(at, now)
             if group.route.labels:
-                labels = self._render_labels(notification)
-                notification = replace(notification, route_labels=labels)
+                group.route_labels = self._render_labels(notification)
+                notification = replace(notification, route_labels=group.route_labels)
             ok = await self._pass(notification)
             group.trace = notification.trace
             self._looked(group)

@@ -19,7 +19,8 @@ class Group:
     """The alerts of one route with the same values of its ``group_by`` labels.
 
     ``due``: when it is told next, epoch seconds. ``trace`` is of its last passage through the
-    pipeline. ``ended``: nothing is left to tell; another group takes its place when need be.
+    pipeline, and so are ``route_labels``. ``ended``: nothing is left to tell; another group takes
+    its place when need be.
     """
 
     route: Route
@@ -28,6 +29,7 @@ class Group:
     due: float
     alerts: dict[str, ReceivedAlert] = field(default_factory=dict)
     trace: Trace | None = None
+    route_labels: Labels = field(default_factory=Labels)
     busy: bool = False
     late: bool = False
     ended: bool = False
@@ -43,12 +45,11 @@ class Group:
         The labels of the route are as they are written: templates.
         """
         route = self.route
-        alerts = sorted(self.alerts.values(), key=lambda alert: alert_order(alert.labels))
         return Notification(
             receiver=route.receiver,
             group_key=self.key,
             group_labels=self.labels,
-            alerts=tuple(alert.at(now) for alert in alerts),
+            alerts=tuple(alert.at(now) for alert in self.sorted_alerts()),
             at=at,
             deadline=now + max(route.group_interval, LEAST_PATIENCE),
             route_labels=route.labels,
@@ -58,6 +59,10 @@ class Group:
             active_time_intervals=route.active_time_intervals,
             trace=Trace(now),
         )
+
+    def sorted_alerts(self) -> list[ReceivedAlert]:
+        """In the order in which they are told."""
+        return sorted(self.alerts.values(), key=lambda alert: alert_order(alert.labels))
 
     def drop_resolved(self, told: dict[str, ReceivedAlert], now: float) -> list[str]:
         """Leave out what was told as resolved and has not been received again since.

@@ -1,0 +1,208 @@
+"""Alertmanager's JSON: how alerts and silences are written and read."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pynomaly.alerting.alertmanager.matchers import new_matcher
+from pynomaly.alerting.alerts.alert import ReceivedAlert
+from pynomaly.alerting.silences.silence import Silence
+from pynomaly.model.alert import fingerprint
+from pynomaly.model.errors import BadInput
+from pynomaly.model.labels import Labels
+from pynomaly.model.matcher import Matcher, MatchOp
+
+SOURCE = "POST /api/v2/alerts"
+
+_OPS = {
+    (True, False): MatchOp.EQUAL,
+    (False, False): MatchOp.NOT_EQUAL,
+    (True, True): MatchOp.REGEX,
+    (False, True): MatchOp.NOT_REGEX,
+}
+_FLAGS = {op: flags for flags, op in _OPS.items()}
+
+
+def moment(at: float) -> str:
+    """Epoch seconds as API v2 writes times: UTC with milliseconds.
+
+    >>> moment(1700000000.1234)
+    '2023-11-14T22:13:20.123Z'
+    """
+    text = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"
+
+
+def read_moment(value: object, name: str) -> float:
+    """Epoch seconds of an RFC 3339 text; 0 where it is absent or Go's zero time.
+
+    Raises:
+        BadInput: it is neither.
+    """
+    if value is None or value == "":
+        return 0.0
+    try:
+        if not isinstance(value, str):
+            raise TypeError
+        found = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"{name}: {value!r} is not a time such as 2030-01-31T12:00:00Z") from error
+    if found.year <= 1:
+        return 0.0
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def read_alerts(
+    document: object, now: float, resolve_timeout: float
+) -> tuple[list[ReceivedAlert], list[str]]:
+    """The alerts of a body, and what is wrong with those that cannot be taken.
+
+    Raises:
+        BadInput: the body is not a list of objects.
+    """
+    if not isinstance(document, list):
+        raise BadInput("a list of alerts is expected")
+    alerts, faults = [], []
+    for item in document:
+        try:
+            alerts.append(_alert(item, now, resolve_timeout))
+        except BadInput as error:
+            faults.append(error.message)
+    return alerts, faults
+
+
+def _alert(item: object, now: float, resolve_timeout: float) -> ReceivedAlert:
+    if not isinstance(item, dict):
+        raise BadInput("an alert is an object with labels")
+    labels = _labels(item.get("labels"), "labels", intern=True)
+    if not labels:
+        raise BadInput("at least one label pair required")
+    starts_at = read_moment(item.get("startsAt"), "startsAt")
+    ends_at = read_moment(item.get("endsAt"), "endsAt")
+    starts_at = starts_at or ends_at or now
+    if ends_at and ends_at < starts_at:
+        raise BadInput("start time must be before end time")
+    return ReceivedAlert(
+        labels=labels,
+        annotations=_labels(item.get("annotations"), "annotations"),
+        starts_at=starts_at,
+        ends_at=ends_at or now + resolve_timeout,
+        updated_at=now,
+        fingerprint=fingerprint(labels),
+        timeout=not ends_at,
+        generator_url=str(item.get("generatorURL") or ""),
+        source=SOURCE,
+    )
+
+
+def _labels(value: object, what: str, *, intern: bool = False) -> Labels:
+    """A label set; its texts are kept once each if many alerts will have the same."""
+    if value is None:
+        return Labels()
+    if not isinstance(value, dict):
+        raise BadInput(f"{what}: an object of texts is expected")
+    for name, text in value.items():
+        if not isinstance(text, str):
+            raise BadInput(f"{what}: the value of {name!r} is not a text")
+        if not name:
+            raise BadInput(f"invalid {what}: invalid name {name!r}")
+    if intern:
+        return Labels((sys.intern(name), sys.intern(text)) for name, text in value.items())
+    return Labels(value)
+
+
+def show_alert(
+    alert: ReceivedAlert,
+    receivers: Iterable[str],
+    *,
+    silenced_by: Sequence[str],
+    inhibited_by: Sequence[str],
+    muted_by: Sequence[str] = (),
+) -> dict[str, Any]:
+    """A ``gettableAlert``."""
+    suppressed = silenced_by or inhibited_by or muted_by
+    return {
+        "annotations": dict(alert.annotations.pairs),
+        "endsAt": moment(alert.ends_at),
+        "fingerprint": alert.fingerprint,
+        "receivers": [{"name": name} for name in receivers],
+        "startsAt": moment(alert.starts_at),
+        "status": {
+            "inhibitedBy": list(inhibited_by),
+            "mutedBy": list(muted_by),
+            "silencedBy": list(silenced_by),
+            "state": "suppressed" if suppressed else "active",
+        },
+        "updatedAt": moment(alert.updated_at),
+        "generatorURL": alert.generator_url,
+        "labels": dict(alert.labels.pairs),
+    }
+
+
+def show_silence(silence: Silence, now: float) -> dict[str, Any]:
+    """A ``gettableSilence``."""
+    return {
+        "id": silence.id,
+        "status": {"state": silence.state(now).value},
+        "updatedAt": moment(silence.updated_at),
+        "annotations": dict(silence.annotations),
+        "comment": silence.comment,
+        "createdBy": silence.created_by,
+        "endsAt": moment(silence.ends_at),
+        "matchers": [_show_matcher(matcher) for matcher in silence.matchers],
+        "startsAt": moment(silence.starts_at),
+    }
+
+
+def _show_matcher(matcher: Matcher) -> dict[str, Any]:
+    is_equal, is_regex = _FLAGS[matcher.op]
+    return {
+        "isEqual": is_equal,
+        "isRegex": is_regex,
+        "name": matcher.name,
+        "value": matcher.value,
+    }
+
+
+def read_silence(document: object) -> Silence:
+    """A ``postableSilence``; what is missing is said in Alertmanager's words.
+
+    Raises:
+        BadInput: it is not one.
+    """
+    if not isinstance(document, dict):
+        raise BadInput("a silence is an object")
+    for name in ("matchers", "startsAt", "endsAt", "createdBy", "comment"):
+        if document.get(name) is None:
+            raise BadInput(f"silence.{name} in body is required")
+    matchers = document["matchers"]
+    if not isinstance(matchers, list):
+        raise BadInput("silence.matchers in body must be a list")
+    return Silence(
+        matchers=tuple(_read_matcher(matcher) for matcher in matchers),
+        starts_at=read_moment(document["startsAt"], "startsAt"),
+        ends_at=read_moment(document["endsAt"], "endsAt"),
+        created_by=_text(document, "createdBy"),
+        comment=_text(document, "comment"),
+        annotations=dict(_labels(document.get("annotations"), "annotations")),
+        id=_text(document, "id"),
+    )
+
+
+def _read_matcher(document: object) -> Matcher:
+    if not isinstance(document, dict) or not isinstance(document.get("name"), str):
+        raise BadInput("a matcher is an object with name, value and isRegex")
+    value = document.get("value")
+    if not isinstance(value, str):
+        raise BadInput(f"the value of the matcher {document['name']!r} is not a text")
+    is_equal = document.get("isEqual")
+    op = _OPS[is_equal is not False, bool(document.get("isRegex"))]
+    return new_matcher(document["name"], op, value)
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name) or ""
+    if not isinstance(value, str):
+        raise BadInput(f"silence.{name} in body must be a text")
+    return value

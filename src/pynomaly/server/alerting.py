@@ -1,0 +1,95 @@
+"""From the alerts of rules and senders to notifications, as the server runs it."""
+
+from collections.abc import Mapping
+
+from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
+from pynomaly.alerting.alertmanager.templates import load_templates
+from pynomaly.alerting.contract import AlertFeed
+from pynomaly.alerting.delivery.dead_letters import DeadLetters
+from pynomaly.alerting.delivery.service import DeliveryService
+from pynomaly.alerting.dispatch.route_labels import RouteLabels
+from pynomaly.alerting.manager import AlertManager, Setup
+from pynomaly.alerting.rules_feed import RulesFeed
+from pynomaly.model.clock import Clock
+from pynomaly.storage.bus import Bus
+from pynomaly.storage.records import Records
+from pynomaly.storage.records.group_commit import GroupCommit
+
+
+class Alerting:
+    """The alert manager, what feeds it, and what delivers for it.
+
+    ``retention``: seconds for which it is kept what was silenced, told and held back.
+    ``rate_limits``: notifications a minute, by kind of channel. Run ``maintain`` every few
+    seconds and ``collect_garbage`` every few minutes.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        feed: AlertFeed,
+        clock: Clock,
+        bus: Bus,
+        *,
+        external_url: str,
+        retention: float,
+        rate_limits: Mapping[str, int],
+    ) -> None:
+        self._clock = clock
+        self._external_url = external_url
+        self._commits = GroupCommit(records)
+        self.manager = AlertManager(records, self._commits, clock, retention=retention)
+        self.delivery = DeliveryService(
+            DeadLetters(records, self._commits, clock),
+            self.manager.log,
+            clock,
+            external_url=external_url,
+            rate_limits=rate_limits,
+        )
+        self._feed = RulesFeed(feed, self.manager.alerts, clock, bus)
+        self.manager.silences.on_change(lambda: bus.publish("silences", {}))
+
+    async def start(self, config: AlertmanagerConfig) -> None:
+        """Take up what was before, and tell by this configuration.
+
+        Raises:
+            RecordsUnavailable: the database does not answer.
+            ConfigError: a file of templates, or a channel, cannot be used.
+        """
+        await self.delivery.letters.start()
+        await self.manager.start(self._setup(config))
+        await self._feed.start()
+
+    def apply(self, config: AlertmanagerConfig) -> None:
+        """Tell by another configuration from now on.
+
+        Raises:
+            ConfigError: a file of templates, or a channel, cannot be used; nothing has changed.
+        """
+        self.manager.apply(self._setup(config))
+
+    async def close(self) -> None:
+        """Take in and tell no more; what is not stored yet is stored."""
+        await self._feed.close()
+        await self.manager.close()
+        await self.manager.maintain()
+        await self._commits.close()
+
+    async def maintain(self, due: float) -> None:
+        """Look whether a change of the rules' alerts was missed, and write what is not written.
+
+        Raises:
+            RecordsError: the database refused it or is away.
+        """
+        await self._feed.check(due)
+        await self.manager.maintain(due)
+        await self.delivery.letters.maintain(due)
+
+    def tells_nobody(self) -> bool:
+        """Whether no receiver has a way to be told."""
+        return not any(self.manager.setup.ways.values())
+
+    def _setup(self, config: AlertmanagerConfig) -> Setup:
+        receivers = self.delivery.build(config)
+        labels = RouteLabels(load_templates(config), self._external_url, self._clock)
+        return Setup(config, receivers.ways, render_labels=labels, close=receivers.close)
