@@ -17,8 +17,11 @@ class ArchiveFull(OSError):
 
 
 class Archive:
-    """Lines of JSON in a folder of its own. Of its own lines it keeps the newest quarter of a megabyte;
-    what else fills the folder has to be removed by somebody."""
+    """Lines of JSON in a folder of its own.
+
+    Of its own lines it keeps the newest quarter of a megabyte; what else fills the folder has to be
+    removed by somebody.
+    """
 
     def __init__(self, folder: Path, room: int, metrics: MetricsCollector) -> None:
         folder.mkdir(parents=True, exist_ok=True)

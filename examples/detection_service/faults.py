@@ -182,17 +182,19 @@ class Crash:
     STATUS = 70
 
     def __init__(self, seconds: float = 8.0) -> None:
-        self._at = time.monotonic() + seconds
         self._seconds = seconds
+        self._at: float | None = None
 
     def step(self) -> None:
-        """Die, but let the answer that switched it on go out, and some work be done."""
+        """Die, but only after some work."""
+        self._at = self._at or time.monotonic() + self._seconds
         if time.monotonic() >= self._at:
             _log.error("the process dies, as it was asked to")
             os._exit(self.STATUS)
 
     def end(self) -> None:
         """Live."""
+        self._at = None
 
 
 class NoSuchFault(ValueError):

@@ -12,7 +12,6 @@ import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -105,25 +104,15 @@ def extrapolated(
 def _steps(
     snapshots: Sequence[Snapshot], decks: Column, rng: np.random.Generator
 ) -> dict[Key, Column]:
-    """By how much each rising series rises at each step.
-
-    All series of one histogram vary together, so that no bucket holds more than the next.
-    """
-    first, last = snapshots[0].rising, snapshots[-1].rising
-    rounds = len(snapshots) - 1
-    events: dict[Key, Column] = {}
+    """By how much each rising series rises at each step."""
+    counted: dict[Key, list[Key]] = {}
+    for key in snapshots[-1].rising:
+        counted.setdefault(_counted_by(key, snapshots[-1].rising), []).append(key)
     steps: dict[Key, Column] = {}
-    for key, value in last.items():
-        mean = (value - first.get(key, 0.0)) / rounds
-        counted = _counted_by(key, last)
-        if counted not in events:
-            total = (last[counted] - first.get(counted, 0.0)) / rounds
-            events[counted] = _happened(total, counted, decks, rng)
-        whole = (last[counted] - first.get(counted, 0.0)) / rounds
-        steps[key] = events[counted] * (mean / whole if whole else 0.0)
-        if dict(key)["__name__"].endswith("_sum"):
-            spread = _spread([s.rising for s in snapshots], key, counted)
-            steps[key] *= np.exp(rng.normal(0, spread, len(decks)))
+    for count, keys in counted.items():
+        steps[count] = _happened(_rises(snapshots, count).mean(), count, decks, rng)
+        steps |= _by_bucket(snapshots, count, keys, steps[count], rng)
+        steps |= {key: _summed(snapshots, count, key, steps[count], rng) for key in _sums(keys)}
     return steps
 
 
@@ -136,6 +125,11 @@ def _counted_by(key: Key, known: Mapping[Key, float]) -> Key:
             labels.pop("le", None)
     counted = tuple(sorted(labels.items()))
     return counted if counted in known else key
+
+
+def _rises(snapshots: Sequence[Snapshot], key: Key) -> Column:
+    """By how much a series rose with each deck."""
+    return np.diff([s.rising.get(key, 0.0) for s in snapshots])
 
 
 def _happened(mean: float, key: Key, decks: Column, rng: np.random.Generator) -> Column:
@@ -151,16 +145,51 @@ def _whole(key: Key) -> bool:
     return not name.endswith(("_sum", "_seconds_total", "_revenue_total", "_cost_total"))
 
 
-def _spread(rounds: Sequence[Mapping[Key, float]], key: Key, counted: Key) -> float:
-    """How much the mean of an event varies from deck to deck, relative to itself."""
-    means = [
-        (b[key] - a.get(key, 0.0)) / (b[counted] - a.get(counted, 0.0))
-        for a, b in pairwise(rounds)
-        if b.get(counted, 0.0) > a.get(counted, 0.0)
-    ]
-    if len(means) < 2 or not np.mean(means):
-        return 0.1
-    return float(np.clip(np.std(means) / np.mean(means), 0.03, 0.5))
+def _by_bucket(
+    snapshots: Sequence[Snapshot],
+    count: Key,
+    keys: Sequence[Key],
+    events: Column,
+    rng: np.random.Generator,
+) -> dict[Key, Column]:
+    """The events in each bucket of a histogram: by chance, as likely as in the rehearsal."""
+    buckets = sorted((key for key in keys if "le" in dict(key)), key=_bound)
+    if not buckets:
+        return {}
+    inside = np.diff([_rises(snapshots, key) for key in buckets], axis=0, prepend=0.0).T
+    seen = inside[inside.sum(axis=1) > 0]
+    if not len(seen):
+        return {key: np.zeros(len(events)) for key in buckets}
+    # At each step a mixture of the decks, so that quick and slow ones are both there.
+    mixed = rng.dirichlet(np.ones(len(seen)), len(events)) @ (seen / seen.sum(axis=1)[:, None])
+    drawn = rng.multinomial(events.astype(np.int64), mixed).cumsum(axis=1)
+    return {key: drawn[:, i].astype(np.float64) for i, key in enumerate(buckets)}
+
+
+def _bound(key: Key) -> float:
+    return float(dict(key)["le"].replace("+Inf", "inf"))
+
+
+def _sums(keys: Sequence[Key]) -> list[Key]:
+    return [key for key in keys if len(keys) > 1 and dict(key)["__name__"].endswith("_sum")]
+
+
+def _summed(
+    snapshots: Sequence[Snapshot],
+    count: Key,
+    key: Key,
+    events: Column,
+    rng: np.random.Generator,
+) -> Column:
+    """What the events add up to: their mean, as varied as from deck to deck."""
+    counts, sums = _rises(snapshots, count), _rises(snapshots, key)
+    if not counts.any():
+        return np.zeros(len(events))
+    means = sums[counts > 0] / counts[counts > 0]
+    mean = sums.sum() / counts.sum()
+    spread = float(np.clip(np.std(means) / mean, 0.03, 0.5)) if len(means) > 1 and mean else 0.1
+    added: Column = events * mean * np.exp(rng.normal(0, spread, len(events)))
+    return added
 
 
 _PER_EVENT = {
@@ -192,7 +221,7 @@ def _standing(
             series[key] = np.full(len(times), times[0])
         else:
             seen = [s.standing[key] for s in snapshots[1:] if key in s.standing]
-            series[key] = _around(value, seen, rng, len(times))
+            series[key] = _around(name, seen or [value], rng, len(times))
     return series
 
 
@@ -213,11 +242,16 @@ def _at_once(
     return rng.poisson(seconds / STEP).astype(np.float64)
 
 
-def _around(value: float, seen: Sequence[float], rng: np.random.Generator, size: int) -> Column:
-    spread = float(np.std(seen)) if len(seen) > 1 else 0.0
+_VARIES = {"_seconds": 0.3, "_bytes": 0.03}
+"""How much a gauge in this unit varies at least, relative to itself, if it varies at all."""
+
+
+def _around(name: str, seen: Sequence[float], rng: np.random.Generator, size: int) -> Column:
+    mean, spread = float(np.mean(seen)), float(np.std(seen))
     if not spread:
-        return np.full(size, value)
-    varied = float(np.mean(seen)) + spread * _autocorrelated(rng, size, 1.0)
+        return np.full(size, mean)
+    least = next((share for unit, share in _VARIES.items() if name.endswith(unit)), 0.0)
+    varied = mean + max(spread, least * abs(mean)) * _autocorrelated(rng, size, 1.0)
     most = 1.0 if max(seen) <= 1.0 else np.inf
     return np.clip(varied, 0.0 if min(seen) >= 0 else -np.inf, most)
 
@@ -234,10 +268,12 @@ def _autocorrelated(rng: np.random.Generator, size: int, deviation: float) -> Co
 
 def _labelled(key: Key, instance: str) -> str:
     """The series as PromQL writes it, with the labels that a scrape adds."""
-    labels = {**dict(key), "job": NAME}
-    name = labels.pop("__name__")
-    if ":" not in name:  # what a rule has summed up has no instance
-        labels["instance"] = instance
+    own = dict(key)
+    name = own.pop("__name__")
+    added = {"job": NAME, "instance": instance}
+    if ":" in name:  # what a rule has summed up has no instance
+        del added["instance"]
+    labels = {(f"exported_{n}" if n in added else n): v for n, v in own.items()} | added
     inside = ",".join(f'{n}="{_escaped(v)}"' for n, v in sorted(labels.items()) if v)
     return f"{name}{{{inside}}}"
 

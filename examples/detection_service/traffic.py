@@ -167,8 +167,10 @@ async def flow(url: str, password: str, rate: float) -> None:
         await _logged_in(traffic)
         under_way: set[asyncio.Task[None]] = set()
         cards: list[str] = []
+        due = time.monotonic()
         while True:
-            await asyncio.sleep(random.expovariate(rate * activity_now(time.time())))
+            due += random.expovariate(rate * activity_now(time.time()))
+            await asyncio.sleep(due - time.monotonic())
             cards = cards or shuffled()
             card = cards.pop()
             if len(under_way) < _MOST_AT_ONCE:

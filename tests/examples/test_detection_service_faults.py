@@ -175,7 +175,9 @@ def test_a_brute_force_guesses_at_the_login_and_takes_no_for_an_answer() -> None
 def test_a_crash_ends_the_process_but_not_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     statuses: list[int] = []
     monkeypatch.setattr(faults.os, "_exit", statuses.append)
-    faults.Crash(seconds=60).step()
+    patient = faults.Crash(seconds=60)
+    patient.step()
+    patient.step()
     assert statuses == []
     faults.Crash(seconds=0).step()
     assert statuses == [faults.Crash.STATUS]
