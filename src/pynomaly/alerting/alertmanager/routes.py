@@ -1,13 +1,32 @@
 """The routing tree: which receivers an alert goes to, and how it is grouped on the way."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import count
 
 from pynomaly.alerting.alertmanager.config import ALL_LABELS, AlertmanagerConfig, RouteConfig
 from pynomaly.alerting.alertmanager.matchers import all_matchers, matchers_text
 from pynomaly.model.labels import Labels
-from pynomaly.model.matcher import Matcher, all_match
+from pynomaly.model.matcher import Matcher, MatchOp
+
+_Test = tuple[str, Callable[[str], bool]]
+_REMEMBERED = 512
+"""Values of which each regular expression knows whether it matches."""
+
+
+def _tests(matchers: Sequence[Matcher]) -> tuple[_Test, ...]:
+    """The matchers as what is called for a label's value, the cheapest first."""
+    plain: list[_Test] = []
+    regexes: list[_Test] = []
+    for matcher in matchers:
+        if matcher.op is MatchOp.EQUAL:
+            plain.append((matcher.name, matcher.value.__eq__))
+        elif matcher.op is MatchOp.NOT_EQUAL:
+            plain.append((matcher.name, matcher.value.__ne__))
+        else:
+            regexes.append((matcher.name, lru_cache(_REMEMBERED)(matcher.matches)))
+    return (*plain, *regexes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +53,10 @@ class Route:
     key: str = "{}"
     id: str = "{}"
     children: tuple["Route", ...] = ()
+    _tests: tuple[_Test, ...] = field(init=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_tests", _tests(self.matchers))
 
     def match(self, labels: Labels) -> tuple["Route", ...]:
         """The nodes that an alert with these labels ends at, in the order of the tree.
@@ -42,15 +65,25 @@ class Route:
         among its siblings; where none does, the node itself is the end. Not even that if the
         node does not match.
         """
-        if not all_match(self.matchers, labels):
-            return ()
+        values = dict(labels.pairs)
+        return tuple(self._match(values)) if self._takes(values) else ()
+
+    def _takes(self, values: dict[str, str]) -> bool:
+        for name, test in self._tests:
+            if not test(values.get(name, "")):
+                break
+        else:
+            return True
+        return False
+
+    def _match(self, values: dict[str, str]) -> list["Route"]:
         ends: list[Route] = []
         for child in self.children:
-            found = child.match(labels)
-            ends += found
-            if found and not child.continues:
-                break
-        return tuple(ends) or (self,)
+            if child._takes(values):
+                ends += child._match(values)
+                if not child.continues:
+                    break
+        return ends or [self]
 
     def group_labels(self, labels: Labels) -> Labels:
         """The labels that alerts of one group have in common by ``group_by``."""
