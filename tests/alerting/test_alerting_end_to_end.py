@@ -1,19 +1,17 @@
 """From a sample to a notification: stored samples, PromQL, the shipped rules, a webhook."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor, Future
+from pathlib import Path
 from typing import Any
 
 import pytest
 from alerting_receiver import Receiver, receiver
+from alerting_story import Inline as InlineCommits
 
-from pynomaly.alerting.channels.messages import Messages, shipped_templates
-from pynomaly.alerting.channels.webhook.channel import WebhookChannel
-from pynomaly.alerting.channels.webhook.config import WebhookConfig
-from pynomaly.alerting.repository import MemoryLog
-from pynomaly.alerting.service import Notifier
-from pynomaly.alerting.stages import Deliver, Remember
+from pynomaly.alerting.alertmanager.defaults import ChannelSettings, default_config
+from pynomaly.alerting.config import AlertingSettings
 from pynomaly.model.clock import FakeClock
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import SampleBatch
@@ -21,7 +19,9 @@ from pynomaly.promql.local import LocalQuerier
 from pynomaly.rules.config import RuleGroup, load_rules
 from pynomaly.rules.defaults import default_groups
 from pynomaly.rules.manager import RuleManager
+from pynomaly.server.alerting import Alerting
 from pynomaly.storage.bus import Bus
+from pynomaly.storage.records import Records, RecordsSettings
 from pynomaly.storage.samples.memory import MemorySamples
 from pynomaly.storage.scheduler import Scheduler
 
@@ -44,39 +44,38 @@ class Product:
     """The parts of the product on a fake clock; ``stop`` and a new one are a restart."""
 
     def __init__(
-        self, hook: Receiver, clock: FakeClock, samples: MemorySamples, log: MemoryLog
+        self, hook: Receiver, clock: FakeClock, samples: MemorySamples, records: Records
     ) -> None:
-        self.clock, self.samples, self.log, self.hook = clock, samples, log, hook
+        self.clock, self.samples, self.hook = clock, samples, hook
         self.targets = {"a:9100": 1.0}
         self.bus = Bus(clock)
         self.scheduler = Scheduler(clock)
         querier = LocalQuerier(samples, Inline())
         self.rules = RuleManager(querier, samples, self.bus, clock, self.scheduler)
-        config = WebhookConfig.model_validate({"url": hook.url})
-        messages = Messages(shipped_templates(), "http://here", clock)
-        self.channel = WebhookChannel(config, messages)
-        self.notifier = Notifier(
+        self.alerting = Alerting(
+            records,
             self.rules,
-            [Deliver(self.channel, clock), Remember(log, clock)],
-            log,
             clock,
             self.bus,
-            receiver="webhook",
+            external_url="http://here",
+            retention=5 * 86_400.0,
+            rate_limits={},
+            commits=InlineCommits(records),
         )
 
     async def start(self, groups: list[RuleGroup]) -> "Product":
         self.scheduler.every("scrape", SCRAPE_INTERVAL, self.scrape)
         self.scheduler.every("self", 5.0, self.observe_itself)
         await self.rules.apply(groups)
-        await self.notifier.start()
-        self.scheduler.every("notify", 5.0, self.notifier.check)
+        settings = AlertingSettings.model_validate({"webhook": {"url": self.hook.url}})
+        await self.alerting.start(default_config(ChannelSettings(), settings))
+        self.scheduler.every("notify", 5.0, self.alerting.maintain)
         return self
 
     async def stop(self) -> None:
         await self.rules.close()
         await self.scheduler.close()
-        await self.notifier.close()
-        await self.channel.close()
+        await self.alerting.close()
 
     async def scrape(self, due: float) -> None:
         for instance, up in self.targets.items():
@@ -99,6 +98,13 @@ class Product:
 
 
 @pytest.fixture
+def records(tmp_path: Path) -> Iterator[Records]:
+    records = Records.open(RecordsSettings(), tmp_path)
+    yield records
+    records.close()
+
+
+@pytest.fixture
 async def hook() -> AsyncIterator[Receiver]:
     async with receiver() as found:
         yield found
@@ -109,9 +115,9 @@ def without_watchdog() -> list[RuleGroup]:
 
 
 async def test_a_stopped_target_is_told_within_two_intervals_and_its_return_as_well(
-    hook: Receiver,
+    hook: Receiver, records: Records
 ) -> None:
-    product = Product(hook, FakeClock(), MemorySamples(), MemoryLog())
+    product = Product(hook, FakeClock(), MemorySamples(), records)
     await product.start(without_watchdog())
     await product.pass_by(120)
     assert product.rules.alerts() == [] and hook.taken == []
@@ -133,8 +139,10 @@ async def test_a_stopped_target_is_told_within_two_intervals_and_its_return_as_w
     await product.stop()
 
 
-async def test_ingestion_that_stops_is_told_and_the_watchdog_always(hook: Receiver) -> None:
-    product = Product(hook, FakeClock(), MemorySamples(), MemoryLog())
+async def test_ingestion_that_stops_is_told_and_the_watchdog_always(
+    hook: Receiver, records: Records
+) -> None:
+    product = Product(hook, FakeClock(), MemorySamples(), records)
     await product.start(default_groups())
     await product.pass_by(130)
     assert await product.told(1) == [("Watchdog", "firing")]
@@ -161,11 +169,11 @@ groups:
 
 @pytest.mark.parametrize("away", [20.0, 900.0])
 async def test_a_restart_keeps_pending_and_firing_and_tells_nobody_twice(
-    hook: Receiver, away: float
+    hook: Receiver, records: Records, away: float
 ) -> None:
-    clock, samples, log = FakeClock(), MemorySamples(), MemoryLog()
+    clock, samples = FakeClock(), MemorySamples()
     groups = load_rules(PENDING, "r.yml")
-    first = await Product(hook, clock, samples, log).start(groups)
+    first = await Product(hook, clock, samples, records).start(groups)
     first.targets["a:9100"] = 0.0
     await first.pass_by(200)
     states = {a.name: (a.state.value, a.active_at) for a in first.rules.alerts()}
@@ -177,7 +185,7 @@ async def test_a_restart_keeps_pending_and_firing_and_tells_nobody_twice(
     await first.stop()
 
     await clock.advance(away)
-    second = await Product(hook, clock, samples, log).start(groups)
+    second = await Product(hook, clock, samples, records).start(groups)
     second.targets["a:9100"] = 0.0
     await second.pass_by(30)
     kept = {a.name: (a.state.value, a.active_at) for a in second.rules.alerts()}
@@ -192,26 +200,28 @@ async def test_a_restart_keeps_pending_and_firing_and_tells_nobody_twice(
 
 
 async def test_what_was_resolved_while_the_process_was_away_is_told_after_a_restart(
-    hook: Receiver,
+    hook: Receiver, records: Records
 ) -> None:
-    clock, samples, log = FakeClock(), MemorySamples(), MemoryLog()
+    clock, samples = FakeClock(), MemorySamples()
     groups = without_watchdog()
-    first = await Product(hook, clock, samples, log).start(groups)
+    first = await Product(hook, clock, samples, records).start(groups)
     first.targets["a:9100"] = 0.0
     await first.pass_by(60)
     await first.told(1)
     await first.stop()
     await clock.advance(600)
-    second = await Product(hook, clock, samples, log).start(groups)
+    second = await Product(hook, clock, samples, records).start(groups)
     await second.pass_by(120)
     assert (await second.told(2))[1:] == [("TargetDown", "resolved")]
     await second.stop()
 
 
-async def test_an_alert_that_ended_before_the_restart_is_not_brought_back(hook: Receiver) -> None:
-    clock, samples, log = FakeClock(), MemorySamples(), MemoryLog()
+async def test_an_alert_that_ended_before_the_restart_is_not_brought_back(
+    hook: Receiver, records: Records
+) -> None:
+    clock, samples = FakeClock(), MemorySamples()
     groups = load_rules(PENDING, "r.yml")
-    first = await Product(hook, clock, samples, log).start(groups)
+    first = await Product(hook, clock, samples, records).start(groups)
     first.targets["a:9100"] = 0.0
     await first.pass_by(60)
     first.targets["a:9100"] = 1.0
@@ -219,7 +229,7 @@ async def test_an_alert_that_ended_before_the_restart_is_not_brought_back(hook: 
     await first.told(2)
     await first.stop()
     await clock.advance(30)
-    second = await Product(hook, clock, samples, log).start(groups)
+    second = await Product(hook, clock, samples, records).start(groups)
     await second.pass_by(30)
     assert second.rules.alerts() == []
     assert len(hook.taken) == 2

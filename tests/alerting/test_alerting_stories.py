@@ -219,10 +219,15 @@ async def test_re_sent_alerts_are_merged(tmp_path: Path) -> None:
         await story.push(story.alert(start=5))
         await story.until(6.4)
         seen = [
-            (t.at, a.annotations.get("note"), a.fired_at - BEGIN, a.resolved_at and a.resolved_at - BEGIN)
+            (
+                t.at,
+                a.annotations.get("note"),
+                a.fired_at - BEGIN,
+                a.resolved_at and a.resolved_at - BEGIN,
+            )
             for t in story.told
             for a in t.notification.alerts
-        ]  # fmt: skip
+        ]
         assert seen == [
             (2.0, None, 1.0, 0),
             (3.0, "v1", 1.0, 0),

@@ -139,26 +139,3 @@ class AlertFeed(Protocol):
     def unsettled(self) -> Collection[str]:
         """Names of alerts of which it is not known yet whether they fire."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a receiver was told last of a group: these alerts fire. ``at``: epoch seconds."""
-
-    receiver: str
-    group_key: str
-    group_labels: Labels
-    at: float
-    firing: tuple[Alert, ...] = field(default=())
-
-
-class NotificationLog(Protocol):
-    """Remembers what was told, so that a restart neither repeats nor forgets."""
-
-    async def load(self, receiver: str) -> list[Told]:
-        """Everything that was told to a receiver and still holds."""
-        ...
-
-    async def save(self, told: Told) -> None:
-        """Remember it in place of what was told of the group before; nothing firing: forget."""
-        ...

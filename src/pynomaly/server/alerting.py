@@ -34,10 +34,11 @@ class Alerting:
         external_url: str,
         retention: float,
         rate_limits: Mapping[str, int],
+        commits: GroupCommit | None = None,
     ) -> None:
         self._clock = clock
         self._external_url = external_url
-        self._commits = GroupCommit(records)
+        self._commits = commits or GroupCommit(records)
         self.manager = AlertManager(records, self._commits, clock, retention=retention)
         self.delivery = DeliveryService(
             DeadLetters(records, self._commits, clock),

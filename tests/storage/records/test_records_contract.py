@@ -17,7 +17,6 @@ import pynomaly.access.audit
 import pynomaly.alerting.alerts.repository
 import pynomaly.alerting.explain.repository
 import pynomaly.alerting.notifications.repository
-import pynomaly.alerting.repository
 import pynomaly.alerting.silences.repository  # noqa: F401 - these declare their tables
 from pynomaly.storage.records import (
     Base,
