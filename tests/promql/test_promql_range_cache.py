@@ -26,6 +26,9 @@ class Counted:
         self.steps = 0
         self.gate: asyncio.Event | None = None
 
+    def looking_back(self, lookback_ms: int) -> LocalQuerier:
+        return self.inner.looking_back(lookback_ms)
+
     async def instant(self, expr: str, at_ms: int, *, timeout: float = 120.0) -> QueryResult:
         return await self.inner.instant(expr, at_ms)
 
@@ -157,3 +160,20 @@ async def test_memory_is_bounded_the_oldest_goes_first(executor: ThreadPoolExecu
     assert world.counted.steps == 0
     await world.cache.range("x", 0, 19 * STEP, STEP)
     assert world.counted.steps == 20
+
+
+async def test_each_lookback_is_remembered_apart(executor: ThreadPoolExecutor) -> None:
+    world = World(executor)
+    await world.write(0, 1.0)
+    for _ in range(2):
+        for lookback, steps in ((2 * STEP, 2), (4 * STEP, 4), (2 * STEP, 2)):
+            querier = world.cache.looking_back(lookback)
+            answer = (await querier.range("x", 0, 10 * STEP, STEP)).value
+            assert isinstance(answer, Matrix)
+            assert answer.present.sum() == steps
+        assert await world.same("x", 0, 10 * STEP)
+        await world.write(20 * STEP, 1.0)
+    await world.write(STEP, 1.0, "late")
+    answer = (await world.cache.looking_back(2 * STEP).range("x", 0, 10 * STEP, STEP)).value
+    assert isinstance(answer, Matrix)
+    assert len(answer) == 2

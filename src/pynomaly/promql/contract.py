@@ -108,6 +108,26 @@ class Querier(Protocol):
         ...
 
 
+@runtime_checkable
+class AdjustableQuerier(Protocol):
+    """A querier with which a single query may look back otherwise than the settings say."""
+
+    def looking_back(self, lookback_ms: int) -> Querier:
+        """A querier whose instant selectors take samples up to so many milliseconds old."""
+        ...
+
+
+def looking_back(querier: Querier, lookback_ms: int) -> Querier:
+    """``AdjustableQuerier.looking_back`` of any querier.
+
+    Raises:
+        QueryError: it cannot.
+    """
+    if not isinstance(querier, AdjustableQuerier):
+        raise QueryError("the lookback of a single query cannot be chosen here")
+    return querier.looking_back(lookback_ms)
+
+
 class ExemplarQuerier(Protocol):
     """Finds exemplars: the local store, or any Prometheus-compatible HTTP API."""
 

@@ -67,6 +67,16 @@ class LocalQuerier:
             query_log=self._query_log,
         )
 
+    def looking_back(self, lookback_ms: int) -> "LocalQuerier":
+        """The same with another lookback."""
+        return LocalQuerier(
+            self._reader,
+            self._executor,
+            self._settings.model_copy(update={"lookback": lookback_ms / 1000}),
+            cancel_read=self._cancel_read,
+            query_log=self._query_log,
+        )
+
     async def instant(self, expr: str, at_ms: int, *, timeout: float = 120.0) -> QueryResult:
         """Evaluate at one time; see ``Querier``."""
         return await self._run("instant", expr, Grid(at_ms, 1, 1), at_ms, timeout)

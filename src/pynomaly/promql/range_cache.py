@@ -15,7 +15,13 @@ from prometheus_client import Counter, Gauge
 
 from pynomaly.observability import REGISTRY
 from pynomaly.promql import nodes
-from pynomaly.promql.contract import Matrix, ParseError, Querier, QueryResult
+from pynomaly.promql.contract import (
+    Matrix,
+    ParseError,
+    Querier,
+    QueryResult,
+    looking_back,
+)
 from pynomaly.promql.matrices import in_label_order
 from pynomaly.promql.nodes import Node, ValueType
 from pynomaly.promql.parser import parse
@@ -35,8 +41,8 @@ _POINTS = Gauge(
 _OF_THE_WHOLE_RANGE = frozenset({"start", "end", "step", "range"})
 _ALWAYS = 2**62
 
-Key = tuple[str, int, int]
-"""Expression, step, and where on the step its grid lies."""
+Key = tuple[str, int, int, int]
+"""Expression, step, where on the step its grid lies, and the lookback (0: that of the settings)."""
 
 
 @dataclass(eq=False)
@@ -76,20 +82,31 @@ class RangeCache:
         """Not remembered: see ``Querier``."""
         return await self._inner.instant(expr, at_ms, timeout=timeout)
 
+    def looking_back(self, lookback_ms: int) -> Querier:
+        """The same with another lookback, remembered apart."""
+        return _LookingBack(self, looking_back(self._inner, lookback_ms), lookback_ms)
+
     async def range(
         self, expr: str, start_ms: int, end_ms: int, step_ms: int, *, timeout: float = 120.0
     ) -> QueryResult:
         """What is remembered and still true, and the rest evaluated; see ``Querier``."""
+        asked = _Asked(self._inner, 0, timeout)
+        return await self.answer(asked, expr, start_ms, end_ms, step_ms)
+
+    async def answer(
+        self, asked: "_Asked", expr: str, start_ms: int, end_ms: int, step_ms: int
+    ) -> QueryResult:
+        """The same, by the querier that is asked."""
         if not self._most_points or step_ms <= 0 or not _cacheable(expr):
-            return await self._inner.range(expr, start_ms, end_ms, step_ms, timeout=timeout)
-        key = (expr, step_ms, start_ms % step_ms)
+            return await asked.range(expr, start_ms, end_ms, step_ms)
+        key = (expr, step_ms, start_ms % step_ms, asked.lookback_ms)
         head = _head(self._entries.get(key), start_ms, end_ms, step_ms)
         begin = int(head.matrix.timestamps[-1]) + step_ms if head else start_ms
         # What is written while this runs cuts what it gives, like what is remembered already.
         running = _Entry(Matrix.empty(np.empty(0, dtype=np.int64)), _ALWAYS, (), ())
         self._running += [running, head] if head else [running]
         try:
-            answer = await self._evaluated(expr, begin, end_ms, step_ms, timeout)
+            answer = await _evaluated(asked, expr, begin, end_ms, step_ms)
         finally:
             self._running.remove(running)
             if head:
@@ -98,19 +115,12 @@ class RangeCache:
             return answer
         if head and head.until_ms < begin - step_ms:
             # The head was cut meanwhile: what was asked for is one answer, not two of two times.
-            return await self._inner.range(expr, start_ms, end_ms, step_ms, timeout=timeout)
+            return await asked.range(expr, start_ms, end_ms, step_ms)
         _STEPS.labels("remembered").inc(len(head.matrix.timestamps) if head else 0)
         _STEPS.labels("evaluated").inc(len(answer.value.timestamps))
         whole = _joined(head, answer) if head else answer
         self._remember(key, whole, min(end_ms, running.until_ms))
         return whole
-
-    async def _evaluated(
-        self, expr: str, begin: int, end_ms: int, step_ms: int, timeout: float
-    ) -> QueryResult:
-        if begin > end_ms:
-            return QueryResult(Matrix.empty(np.empty(0, dtype=np.int64)))
-        return await self._inner.range(expr, begin, end_ms, step_ms, timeout=timeout)
 
     def _remember(self, key: Key, result: QueryResult, until_ms: int) -> None:
         assert isinstance(result.value, Matrix), "scalars are not remembered"
@@ -127,6 +137,44 @@ class RangeCache:
     def _forget(self, key: Key) -> None:
         if entry := self._entries.pop(key, None):
             self._points -= entry.points
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Who evaluates what is not remembered, with which lookback."""
+
+    querier: Querier
+    lookback_ms: int
+    timeout: float
+
+    async def range(self, expr: str, start_ms: int, end_ms: int, step_ms: int) -> QueryResult:
+        return await self.querier.range(expr, start_ms, end_ms, step_ms, timeout=self.timeout)
+
+
+class _LookingBack:
+    """A ``Querier`` with another lookback before the same cache."""
+
+    def __init__(self, cache: RangeCache, inner: Querier, lookback_ms: int) -> None:
+        self._cache = cache
+        self._inner = inner
+        self._lookback_ms = lookback_ms
+
+    async def instant(self, expr: str, at_ms: int, *, timeout: float = 120.0) -> QueryResult:
+        return await self._inner.instant(expr, at_ms, timeout=timeout)
+
+    async def range(
+        self, expr: str, start_ms: int, end_ms: int, step_ms: int, *, timeout: float = 120.0
+    ) -> QueryResult:
+        asked = _Asked(self._inner, self._lookback_ms, timeout)
+        return await self._cache.answer(asked, expr, start_ms, end_ms, step_ms)
+
+
+async def _evaluated(
+    asked: _Asked, expr: str, begin: int, end_ms: int, step_ms: int
+) -> QueryResult:
+    if begin > end_ms:
+        return QueryResult(Matrix.empty(np.empty(0, dtype=np.int64)))
+    return await asked.range(expr, begin, end_ms, step_ms)
 
 
 def _cacheable(expr: str) -> bool:

@@ -104,11 +104,24 @@ class RemoteQuerier:
         settings: QuerySettings | None = None,
         *,
         judging: bool = False,
+        lookback_ms: int | None = None,
     ) -> None:
         self._api = api
+        self._watch = watch
+        self._lookback_ms = lookback_ms
         self._settings = settings or QuerySettings()
         self._judging = judging
         self._admit = watch.refuse_unless_settled if judging else watch.refuse_if_away
+
+    def looking_back(self, lookback_ms: int) -> "RemoteQuerier":
+        """The same with another lookback, which is else the server's own."""
+        return RemoteQuerier(
+            self._api,
+            self._watch,
+            self._settings,
+            judging=self._judging,
+            lookback_ms=lookback_ms,
+        )
 
     async def instant(self, expr: str, at_ms: int, *, timeout: float = 120.0) -> QueryResult:
         """Evaluate at one time; see ``Querier``."""
@@ -177,6 +190,9 @@ class RemoteQuerier:
         timeout = min(timeout, self._settings.timeout)
         # Prometheus does not know nocache. VictoriaMetrics without it moves the times asked for.
         more = [("query", expr), ("timeout", f"{timeout:.3f}"), ("nocache", "1")]
+        if self._lookback_ms is not None:  # the latter is how VictoriaMetrics calls it
+            names = ("lookback_delta", "max_lookback")
+            more += [(name, _seconds(self._lookback_ms)) for name in names]
         try:
             found = await self._api.get(
                 path, [*more, *parameters], timeout=timeout + _GRACE, expr=expr

@@ -170,10 +170,36 @@ def test_more_than_eleven_thousand_steps_are_refused(client: Client) -> None:
     )
 
 
-def test_a_lookback_of_its_own_is_refused_rather_than_ignored(client: Client) -> None:
-    answer = client.get(QUERY, {"query": "up", "lookback_delta": "1m"})
-    assert answer.status_code == 400
-    assert "lookback_delta" in answer.json()["error"]
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", 3),
+        ("1m", 3),
+        ("14.9", 3),
+        ("14878ms", 3),
+        ("14.877", 0),
+        ("14877ms", 0),
+        ("0", 3),
+        ("0s", 3),
+        ("-5", 3),
+    ],
+)
+def test_a_query_has_the_lookback_that_it_asks_for(client: Client, text: str, found: int) -> None:
+    # The newest samples are 14.877 s old; 0 and less mean the server's own.
+    asked = {"query": '{__name__=~".+"}', "lookback_delta": text}
+    assert len(client.get(QUERY, asked | {"time": NOW}).json()["data"]["result"]) == found
+    asked |= {"start": NOW - 30, "end": NOW, "step": 30}
+    assert len(client.get(RANGE, asked).json()["data"]["result"]) == found
+
+
+@pytest.mark.parametrize("path", [QUERY, RANGE])
+def test_a_lookback_that_is_no_duration_is_named(client: Client, path: str) -> None:
+    asked = {"query": "up", "start": 0, "end": 1, "step": 1, "lookback_delta": "5 apples"}
+    answer = client.get(path, asked)
+    assert (answer.status_code, answer.json()["errorType"]) == (400, "bad_data")
+    assert answer.json()["error"] == (
+        'error parsing lookback delta duration: cannot parse "5 apples" to a valid duration'
+    )
 
 
 def test_eleven_thousand_steps_are_allowed(client: Client) -> None:

@@ -10,7 +10,7 @@ from contract_stores import END, START, Store
 from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import Matcher, MatchOp
 from pynomaly.model.samples import SeriesSamples
-from pynomaly.promql.contract import Matrix, ParseError, QueryError, Scalar
+from pynomaly.promql.contract import Matrix, ParseError, QueryError, Scalar, looking_back
 
 
 def row(result: object, **wanted: str) -> list[float]:
@@ -219,3 +219,18 @@ def test_the_reader_gives_samples_of_a_closed_range(store: Store) -> None:
     assert [chunk.ts.tolist() for chunk in chunks] == [at]
     nothing = store.read(lambda: list(store.reader.select([equal("__name__", "x")], 0, 10)))
     assert sum(len(chunk) for chunk in nothing) == 0
+
+
+def test_a_query_may_look_back_otherwise(store: Store) -> None:
+    if store.kind == "prometheus":
+        pytest.skip("Prometheus takes lookback_delta since 2.43; the one that tests start is older")
+    # Samples come every 15 s; the newest before this time is 7 s old.
+    at = END - 305
+    for seconds, found in ((5, 0), (9, 2), (600, 2)):
+        querier = looking_back(store.querier, seconds * 1000)
+        value = store.run(querier.instant("level", at * 1000)).value
+        assert len(value) == found
+        times = (at * 1000, at * 1000 + 45_000, 15_000)
+        matrix = store.run(querier.range("level", *times)).value
+        assert matrix.present.sum() == 4 * found
+    assert len(store.instant("level", at).value) == 2

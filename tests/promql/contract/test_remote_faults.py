@@ -119,6 +119,14 @@ async def test_a_query_is_a_form_with_its_times_in_seconds(rig: Rig) -> None:
     }
 
 
+async def test_a_lookback_is_asked_for_by_the_names_of_both_servers(rig: Rig) -> None:
+    await rig.querier.looking_back(90_500).instant("up", 0)
+    rig.peer.then(success("matrix", []))
+    await rig.querier.looking_back(90_500).range("up", 0, 1_000, 1_000)
+    for each in rig.peer.asked:
+        assert each.form["lookback_delta"] == each.form["max_lookback"] == "90.500"
+
+
 async def test_prefix_headers_credentials_and_parameters_are_sent(
     peer: FakePeer, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ from pynomaly.api.prometheus.parameters import (
     MIN_TIME_MS,
     Form,
     InvalidParameter,
+    parse_duration_ns,
     unescape_label_name,
 )
 from pynomaly.api.prometheus.readiness import ready_only
@@ -30,7 +31,7 @@ from pynomaly.model.clock import Clock, now_ms
 from pynomaly.model.errors import BadInput, PynomalyError
 from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import Matcher
-from pynomaly.promql.contract import ParseError, Querier, QueryResult
+from pynomaly.promql.contract import ParseError, Querier, QueryResult, looking_back
 from pynomaly.promql.syntax import prettified, syntax_tree
 from pynomaly.storage.samples.contract import SampleReader
 
@@ -118,8 +119,8 @@ class _Api:
         form = await Form.of(request)
         limit = form.limit()
         at = form.time_or("time", now_ms(self._deps.clock))
-        timeout = _limits(form, self._deps.max_timeout)
-        work = self._deps.querier.instant(form.get("query"), at, timeout=timeout)
+        timeout = form.timeout(self._deps.max_timeout)
+        work = self._querier(form).instant(form.get("query"), at, timeout=timeout)
         result = await until_gone(request, _naming_query(work))
         return await self._answer(request, lambda: encode_result(result, instant=True, limit=limit))
 
@@ -127,12 +128,23 @@ class _Api:
         form = await Form.of(request)
         limit = form.limit()
         start, end, step = _range(form)
-        timeout = _limits(form, self._deps.max_timeout)
-        work = self._deps.querier.range(form.get("query"), start, end, step, timeout=timeout)
+        timeout = form.timeout(self._deps.max_timeout)
+        work = self._querier(form).range(form.get("query"), start, end, step, timeout=timeout)
         result = await until_gone(request, _naming_query(work))
         return await self._answer(
             request, lambda: encode_result(result, instant=False, limit=limit)
         )
+
+    def _querier(self, form: Form) -> Querier:
+        """With the lookback that the client wants, or the server's."""
+        text = form.get("lookback_delta")
+        try:
+            lookback_ns = parse_duration_ns(text) if text else 0
+        except ValueError as error:
+            raise BadInput(f"error parsing lookback delta duration: {error}") from error
+        if lookback_ns <= 0:  # as Prometheus
+            return self._deps.querier
+        return looking_back(self._deps.querier, max(1, lookback_ns // 1_000_000))
 
     async def format_query(self, request: Request) -> Response:
         return await self._of_text(request, prettified)
@@ -242,15 +254,6 @@ def _range(form: Form) -> tuple[int, int, int]:
             " Try decreasing the query resolution (?step=XX)"
         )
     return start, end, step_ns // 1_000_000
-
-
-def _limits(form: Form, longest: float) -> float:
-    if form.get("lookback_delta"):
-        raise BadInput(
-            "lookback_delta is not supported for single queries",
-            hint="The lookback is a setting of the server.",
-        )
-    return form.timeout(longest)
 
 
 def _bounds(form: Form) -> tuple[int, int]:
