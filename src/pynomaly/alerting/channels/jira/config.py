@@ -42,12 +42,11 @@ class JiraConfig(HttpChannelConfig):
     fields: dict[Text, Untyped] = Field(default_factory=dict)
 
     def inherit(self, defaults: ChannelDefaults) -> Self:
-        """With the address of ``global``.
+        """Refuse it.
 
         Raises:
-            ValueError: there is no address.
+            ValueError: always.
         """
-        url = self.api_url or defaults.jira_api_url
-        if url is None:
-            raise ValueError("no Jira: set api_url here, or jira_api_url under global")
-        return super().inherit(defaults).model_copy(update={"api_url": url})
+        raise ValueError(
+            "jira_configs are not supported; send webhook_configs to an automation rule of Jira"
+        )

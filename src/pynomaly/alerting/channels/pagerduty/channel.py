@@ -1,6 +1,5 @@
 """PagerDuty's events: an incident for each group of alerts."""
 
-import hashlib
 import logging
 from http import HTTPStatus
 from typing import Any, Literal
@@ -8,7 +7,7 @@ from urllib.parse import urljoin
 
 import orjson
 
-from pynomaly.alerting.channels.base import HttpChannel
+from pynomaly.alerting.channels.base import HttpChannel, group_hash
 from pynomaly.alerting.channels.http import Answer, Unreachable, judge
 from pynomaly.alerting.channels.messages import Message, shortened
 from pynomaly.alerting.channels.pagerduty.config import PagerDutyConfig
@@ -47,7 +46,7 @@ class PagerDutyChannel(HttpChannel[PagerDutyConfig]):
 
     async def _event(self, event: Event, notification: Notification, message: Message) -> Delivery:
         config = self.config
-        key = hashlib.sha256(notification.group_key.encode()).hexdigest()
+        key = group_hash(notification)
         if config.service_key.get_secret_value() or config.service_key_file:
             secret = await self._key(message, "service_key")
             url = urljoin(config.url or "", _V1)

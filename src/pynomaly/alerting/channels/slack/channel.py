@@ -5,7 +5,7 @@ from urllib.parse import urljoin
 
 import orjson
 
-from pynomaly.alerting.channels.base import HttpChannel
+from pynomaly.alerting.channels.base import HttpChannel, given
 from pynomaly.alerting.channels.http import Answer, judge
 from pynomaly.alerting.channels.messages import Message, shortened
 from pynomaly.alerting.channels.secrets import secret_of
@@ -78,7 +78,7 @@ class SlackChannel(HttpChannel[SlackConfig]):
             "link_names": config.link_names,
             "text": text(config.message_text),
         }
-        return {**_given(content), **self._body(message)}
+        return {**given(content), **self._body(message)}
 
     def _body(self, message: Message) -> dict[str, Any]:
         config = self.config
@@ -87,7 +87,7 @@ class SlackChannel(HttpChannel[SlackConfig]):
         own = config.blocks
         blocks = default_blocks(message) if own is None else message.texts(own)
         colored = {"color": message.text(config.color), "fallback": message.text(config.fallback)}
-        return {"attachments": [{**_given(colored), "blocks": blocks}]}
+        return {"attachments": [{**given(colored), "blocks": blocks}]}
 
     def _attachment(self, message: Message) -> dict[str, Any]:
         config, text = self.config, message.text
@@ -115,7 +115,7 @@ class SlackChannel(HttpChannel[SlackConfig]):
             "callback_id": text(config.callback_id),
             "footer": text(config.footer),
         }
-        return {**_given(content), **always}
+        return {**given(content), **always}
 
     def _action(self, action: Any, message: Message) -> dict[str, Any]:
         link = bool(action.url)
@@ -123,8 +123,8 @@ class SlackChannel(HttpChannel[SlackConfig]):
         found: dict[str, Any] = {name: message.text(getattr(action, name)) for name in names}
         if action.confirm is not None and not link:
             asked = action.confirm.model_dump()
-            found["confirm"] = _given({name: message.text(text) for name, text in asked.items()})
-        return _given(found)
+            found["confirm"] = given({name: message.text(text) for name, text in asked.items()})
+        return given(found)
 
     def _judge(self, answer: Answer, notification: Notification) -> Delivery:
         now = self.messages.now()
@@ -145,7 +145,3 @@ class SlackChannel(HttpChannel[SlackConfig]):
         memory = {"ts": str(found.get("ts", "")), "channel": str(found.get("channel", ""))}
         resolved = not notification.firing
         return Delivery(Outcome.DELIVERED, memory={} if resolved else memory)
-
-
-def _given(content: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in content.items() if value}
