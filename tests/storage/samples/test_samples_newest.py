@@ -259,3 +259,19 @@ async def test_without_memory_the_engine_answers(reopen: Reopen) -> None:
     before = asked_engine()
     assert read(store, start=NOW_MS - 1) == {series("up"): [(NOW_MS - 1, 1.0)]}
     assert asked_engine() == before + 1
+
+
+async def test_what_the_engine_gives_comes_in_pieces_of_about_the_size_asked(
+    reopen: Reopen,
+) -> None:
+    """Also when the samples of a day lie in a few minutes of it, and some series have more."""
+    store = await reopen(SampleSettings(memory_seconds=0))
+    many = [series("m", i=str(i)) for i in range(60)]
+    rows = [(each, NOW_MS - 1000 * t, 1.0) for n, each in enumerate(many) for t in range(20 + n)]
+    await put(store, *rows)
+    await store.flush()
+    chunks = store.select(where("__name__ = m"), NOW_MS - 3_600_000, NOW_MS, chunk_samples=500)
+    sizes = [len(chunk.ts) for chunk in chunks]
+    assert sum(sizes) == len(rows)
+    assert max(sizes) < 1000
+    assert len(sizes) < 20

@@ -1,7 +1,7 @@
 """Reading samples: which series, in which pieces, by which SQL."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from pynomaly.storage.samples.head import Head
 from pynomaly.storage.samples.index import SeriesIndex
 from pynomaly.storage.samples.merge import Grouped, grouped, laid_over
 from pynomaly.storage.samples.newest import Newest
-from pynomaly.storage.samples.schema import DAY_MS, KEY
+from pynomaly.storage.samples.schema import KEY
 from pynomaly.storage.samples.types import SlotArray
 
 Columns = tuple[IdArray, TimeArray, ValueArray]
@@ -30,6 +30,8 @@ meanwhile."""
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
+_GROWTH = 4
+"""How many times larger than the one before a piece may be."""
 _DENSE_MS = 1_000
 """A series is taken to have at most a sample a second when a selection is small anyway."""
 
@@ -97,32 +99,27 @@ class Reader:
         self, ids: IdArray, start_ms: int, end_ms: int, chunk_samples: int, query_id: str
     ) -> Iterator[SeriesSamples]:
         metrics.FROM_ENGINE.inc()
-        count = self._pieces(len(ids), start_ms, end_ms, chunk_samples)
-        pieces = np.array_split(ids, count)
+        pieces = self._pieces(ids, start_ms, end_ms, chunk_samples)
 
         def read(piece: IdArray) -> SeriesSamples:
             # Before the engine is asked: what leaves the head meanwhile is found in both.
             recent = self._head.within(piece, start_ms, end_ms)
             condition, params = self._condition(piece)
             columns = self._read(condition, params, start_ms, end_ms, query_id)
+            pieces.learn(len(piece), len(columns[0]))
             return self._grouped(columns, recent, piece)
 
-        if count == 1:
-            results: Iterator[SeriesSamples] = map(read, pieces)
-        else:
-            results = _ahead(read, pieces)
+        results = _ahead(read, pieces) if pieces.several else map(read, pieces)
         yield from (samples for samples in results if len(samples))
 
-    def _pieces(self, series: int, start_ms: int, end_ms: int, chunk_samples: int) -> int:
-        if series * ((end_ms - start_ms) // _DENSE_MS + 1) <= chunk_samples:
-            return 1
-        expected = 0.0
-        for day, rows in self._rows_by_day(start_ms, end_ms):
-            first, end = max(start_ms, day * DAY_MS), min(end_ms + 1, (day + 1) * DAY_MS)
-            per_series = rows / max(1, self._days.count(day))
-            expected += series * per_series * (end - first) / DAY_MS
-        # A day that is under way has its rows in less than 24 hours.
-        return min(series, max(1, round(2 * expected / chunk_samples)))
+    def _pieces(self, ids: IdArray, start_ms: int, end_ms: int, chunk_samples: int) -> "_Pieces":
+        most = (end_ms - start_ms) // _DENSE_MS + 1
+        if len(ids) * most <= chunk_samples:
+            return _Pieces(ids, chunk_samples, most)
+        # As if the samples of every day that is touched lay in the range.
+        days = self._rows_by_day(start_ms, end_ms)
+        a_series = sum(rows / max(1, self._days.count(day)) for day, rows in days)
+        return _Pieces(ids, chunk_samples, a_series)
 
     def _rows_by_day(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
         found = self._engine.query(
@@ -198,14 +195,42 @@ class Reader:
         return sorted(self._index.labels(slots))
 
 
-def _ahead(read: Callable[[Piece], Result], pieces: Sequence[Piece]) -> Iterator[Result]:
+class _Pieces:
+    """Series divided so that a piece has about ``chunk_samples`` rows.
+
+    How many rows a series has is a guess, ``a_series``, for the first piece; then it is learnt.
+    """
+
+    def __init__(self, ids: IdArray, chunk_samples: int, a_series: float) -> None:
+        self._left = ids
+        self._chunk_samples = chunk_samples
+        self._size = max(1, round(chunk_samples / max(a_series, 1)))
+        self.several = self._size < len(ids)
+
+    def learn(self, series: int, rows: int) -> None:
+        """A piece of so many series had so many rows."""
+        fitting = self._chunk_samples * series / max(rows, 1)
+        # Others may have more.
+        self._size = max(1, round(min(fitting, _GROWTH * series)))
+
+    def __iter__(self) -> Iterator[IdArray]:
+        while len(self._left):
+            # No small rest, which would cost as much as a whole piece.
+            size = len(self._left) if len(self._left) < 1.25 * self._size else self._size
+            piece, self._left = self._left[:size], self._left[size:]
+            yield piece
+
+
+def _ahead(read: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
     """Read one piece ahead of the one that the caller works on."""
     with ThreadPoolExecutor(1, thread_name_prefix="select") as thread:
-        coming = thread.submit(read, pieces[0])
-        for piece in pieces[1:]:
+        coming: Future[Result] | None = None
+        for piece in pieces:
             ready, coming = coming, thread.submit(read, piece)
-            yield ready.result()
-        yield coming.result()
+            if ready is not None:
+                yield ready.result()
+        if coming is not None:
+            yield coming.result()
 
 
 def _columns(table: pa.Table) -> Columns:
