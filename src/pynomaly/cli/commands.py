@@ -36,6 +36,8 @@ dead_app = typer.Typer(
 app.add_typer(config_app, name="config")
 app.add_typer(notify_app, name="notify")
 notify_app.add_typer(dead_app, name="dead")
+detect_app = typer.Typer(help="Anomalies.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(detect_app, name="detect")
 app.add_typer(routes_app, name="routes")
 app.add_typer(rules_app, name="rules")
 app.add_typer(storage_app, name="storage")
@@ -194,6 +196,24 @@ def status(json_: Json = False, url: Url = DEFAULT_URL) -> None:
     with errors_in_a_line():
         healthy = show(url, as_json=json_)
     raise typer.Exit(0 if healthy else 1)
+
+
+@app.command(epilog="Example: pynomaly explain 'instance=\"db-1\"'")
+def explain(
+    alert: Annotated[
+        str,
+        typer.Argument(
+            help="Its fingerprint, or a matcher that means one firing alert.", metavar="ALERT"
+        ),
+    ],
+    json_: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Why somebody was told of an alert, or not: its way to each receiver."""
+    from pynomaly.cli.explain import show
+
+    with errors_in_a_line():
+        show(url, alert, as_json=json_)
 
 
 @app.command("import", epilog="Example: pynomaly import history.om.gz")
@@ -622,3 +642,38 @@ def rules_lint(
         sound = lint_files(files, url=url, least=severity, fail_on=fail_on, form=form)
     if not sound:
         raise typer.Exit(1)
+
+
+@detect_app.command(
+    "score", epilog="Example: pynomaly detect score metrics/ --out scored/ --budget 0.1"
+)
+def detect_score(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A CSV file, or a folder of them.")],
+    target: Annotated[
+        Path, typer.Option("--out", metavar="OUT", help="Where the copies with scores go.")
+    ],
+    budget: Annotated[
+        float,
+        typer.Option(help="Events a week that a series without anomalies may have.", min=1e-6),
+    ] = 0.1,
+    timestamp: Annotated[
+        str, typer.Option("--timestamp-column", help="The column of times.")
+    ] = "timestamp",
+    value: Annotated[str, typer.Option("--value-column", help="The column of values.")] = "value",
+    timezone: Annotated[
+        str, typer.Option(help="The zone of times that are epochs, for hours and weekdays.")
+    ] = "UTC",
+    jobs: Annotated[int, typer.Option(help="Processes [one for each processor].", min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Score the rows of CSV files, each by the rows up to it, without a server.
+
+    Each file needs the columns timestamp and value. Its copy has the same rows with
+    anomaly_score, anomaly_expected, anomaly_lower, anomaly_upper and anomaly_event added; the
+    last is 0 but where an anomaly begins or grows, there it is how sure that is.
+    """
+    from pynomaly.cli import detect_score as command
+
+    with errors_in_a_line():
+        choices = command.Choices(timestamp, value, timezone, budget)
+        command.run(source, target, choices, jobs=jobs, as_json=as_json)

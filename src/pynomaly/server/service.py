@@ -19,6 +19,9 @@ from pynomaly import __version__
 from pynomaly.access.asgi import AccessMiddleware
 from pynomaly.access.audit import AuditLog
 from pynomaly.access.gate import Gate
+from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
+from pynomaly.alerting.backtest.service import RoutingBacktests
+from pynomaly.alerting.explain.service import Explainer
 from pynomaly.alerting.heartbeat import Heartbeat
 from pynomaly.api import alertmanager as alertmanager_api
 from pynomaly.api import alerts as alerts_api
@@ -26,6 +29,7 @@ from pynomaly.api import app as api_app
 from pynomaly.api import control, health, ingest, prometheus
 from pynomaly.api import notifications as notifications_api
 from pynomaly.api import queries as queries_api
+from pynomaly.api import routing as routing_api
 from pynomaly.api import rules as rules_api
 from pynomaly.api import rules_backtest as rules_backtest_api
 from pynomaly.api import rules_lint as rules_lint_api
@@ -392,7 +396,13 @@ class Service:
                     )
                 ),
                 notifications_api.router(self._alerting.delivery),
-                alerts_api.router(self._rules),
+                routing_api.router(self._routing()),
+                alerts_api.router(
+                    self._rules,
+                    self._alerting.manager,
+                    Explainer(self._alerting.manager, self._records, self._clock),
+                    self._clock,
+                ),
                 health.router(self.health),
                 control.router(self.reload),
                 admin_api.router(administration, self.health.ready, enabled=enabled),
@@ -400,6 +410,15 @@ class Service:
                 *([queries_api.router(seen)] if seen else []),
             ]
         )
+
+    def _routing(self) -> routing_api.RoutingDeps:
+        manager, clock = self._alerting.manager, self._clock
+
+        def config() -> AlertmanagerConfig:
+            return manager.setup.config
+
+        backtests = RoutingBacktests(config, self._backend.judging, self._backtests, clock)
+        return routing_api.RoutingDeps(config, backtests, clock)
 
     def _exemplars(self) -> exemplars_api.ExemplarDeps:
         backend = self._backend

@@ -78,6 +78,16 @@ def find(records: Records, fingerprint: str) -> ReceivedAlert | None:
         return None if row is None else _alert(row)
 
 
+def everything(records: Records) -> list[ReceivedAlert]:
+    """What is stored of every alert of the retention period.
+
+    Raises:
+        RecordsUnavailable: the database does not answer.
+    """
+    with records.reading() as session:
+        return [_alert(row) for row in session.execute(sa.select(_TABLE))]
+
+
 def _row(alert: ReceivedAlert, now: float) -> dict[str, Any]:
     return {
         "fingerprint": alert.fingerprint,
