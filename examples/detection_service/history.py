@@ -157,6 +157,7 @@ def _by_bucket(
     if not buckets:
         return {}
     inside = np.diff([_rises(snapshots, key) for key in buckets], axis=0, prepend=0.0).T
+    inside = np.maximum(inside, 0.0)  # one that was just being observed is not in all of them yet
     seen = inside[inside.sum(axis=1) > 0]
     if not len(seen):
         return {key: np.zeros(len(events)) for key in buckets}

@@ -97,6 +97,15 @@ def test_no_bucket_holds_more_than_the_next_and_the_last_one_all(
     assert small[-1] / all_[-1] == pytest.approx(0.8, abs=0.01)
 
 
+def test_an_observation_in_the_middle_of_a_scrape_does_no_harm() -> None:
+    shots = []
+    for n in range(4):
+        text = EXPOSITION.format(requests=100 * n, fast=80 * n, seconds=1.0, accuracy=1)
+        shots.append(parsed(text.replace('le="1.0"}', 'le="1.0"} 70 #') if n == 1 else text))
+    values = extrapolated(shots, TIMES[:50], RATE, 0.0, seed=1).values()
+    assert all(np.isfinite(each).all() for each in values)
+
+
 def test_gauges_are_as_they_were_seen(series: dict[str, np.ndarray]) -> None:
     assert set(series["archive_limit_bytes"].tolist()) == {1000.0}
     assert set(series["process_start_time_seconds"].tolist()) == {TIMES[0]}
