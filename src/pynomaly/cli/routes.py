@@ -79,7 +79,7 @@ def test(
         _print("Matching routes:", draw_match(root, given))
     _print(names)
     for end in ends:
-        if reason := _muted(end, config, now):
+        if reason := _silent(end, config, now):
             _print(f"note: {end.key} is {reason}")
     if not as_expected:
         _print(f"WARNING: Expected receivers did not match resolved receivers: {receivers}")
@@ -115,22 +115,16 @@ def _moment(text: str) -> float:
         raise BadInput(f"--at: {error}") from error
 
 
-def _muted(end: Route, config: AlertmanagerConfig, at: float) -> str:
-    """Why a route is silent at this moment by its time intervals, or nothing."""
-    intervals = config.intervals
-    if muted := intervals.mutes(end.mute_time_intervals, at):
-        return f"muted at that time by {', '.join(muted)}"
-    active = end.active_time_intervals
-    if active and not intervals.mutes(active, at):
-        return f"not active at that time, which is outside of {', '.join(active)}"
-    return ""
+def _silent(end: Route, config: AlertmanagerConfig, at: float) -> str:
+    mute, active = end.mute_time_intervals, end.active_time_intervals
+    return config.intervals.why_silent(mute, active, at)
 
 
 def _end_as_json(
     end: Route, config: AlertmanagerConfig, labels: Labels, at: float
 ) -> dict[str, Any]:
     group = dict(end.group_labels(labels))
-    return {**node_as_json(end), "group_labels": group, "silent": _muted(end, config, at)}
+    return {**node_as_json(end), "group_labels": group, "silent": _silent(end, config, at)}
 
 
 def _checked(path: Path) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """``pynomaly routes backtest``: who would have been told of alerts of the past."""
 
-import math
 import time
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +12,8 @@ from pynomaly.alerting.alertmanager.load import load_alertmanager
 from pynomaly.alerting.backtest.replay import PastAlert
 from pynomaly.alerting.backtest.report import routing_backtest
 from pynomaly.alerting.backtest.result import RoutingBacktest, RoutingReport, WayReport
+from pynomaly.alerting.backtest.service import alerts_of_rules, notes_of
+from pynomaly.alerting.backtest.stored import FIRING, STEP, alerts_of, parts
 from pynomaly.cli.client import Client
 from pynomaly.cli.output import err, out
 from pynomaly.cli.query import sparkline
@@ -25,9 +25,6 @@ from pynomaly.model.labels import Labels
 from pynomaly.model.times import parse_moment
 
 _MOST_ROWS = 30
-_FIRING = 'ALERTS{alertstate="firing"}'
-_STEP = 30.0
-_POINTS = 10_000  # Prometheus answers 11,000 at most
 _TIMEOUT = 120.0
 
 
@@ -57,8 +54,8 @@ def run(
     if rules is not None:
         alerts = _by_rules(client, rules, start, end, timezone, notes)
     else:
-        alerts = list(_stored(client, start, end))
-        notes.append(f"The times of alerts are those of ALERTS, to within {_STEP:g} s.")
+        alerts = _stored(client, start, end)
+        notes.append(f"The times of alerts are those of ALERTS, to within {STEP:g} s.")
     result = routing_backtest(
         alerts, config, start, end, against=other, timezone=timezone, notes=notes
     )
@@ -92,44 +89,18 @@ def _by_rules(
         "curves": False,
     }
     result = ask(client, body)
-    notes += result.notes
-    for report in result.rules:
-        if report.events_left_out:
-            notes.append(f"{report.events_left_out} alerts of {report.alert} are left out.")
-    return [
-        PastAlert(Labels(event.labels), event.fired_at, event.ended_at or math.inf)
-        for report in result.rules
-        for event in report.events
-    ]
+    notes += notes_of(result)
+    return alerts_of_rules(result)
 
 
-def _stored(client: Client, start: float, end: float) -> Iterator[PastAlert]:
-    """The alerts that fired, by the series that rules leave behind."""
-    times: dict[Labels, list[float]] = {}
-    at = start
-    while at <= end:
-        until = min(at + (_POINTS - 1) * _STEP, end)
-        query = {"query": _FIRING, "start": at, "end": until, "step": _STEP}
+def _stored(client: Client, start: float, end: float) -> list[PastAlert]:
+    """The alerts that fired."""
+    times: list[tuple[Labels, list[float]]] = []
+    for first, last in parts(start, end):
+        query = {"query": FIRING, "start": first, "end": last, "step": STEP}
         for series in client.get("/api/v1/query_range", query)["data"]["result"]:
-            labels = Labels(series["metric"]).without("__name__", "alertstate")
-            times.setdefault(labels, []).extend(float(t) for t, _ in series["values"])
-        at = until + _STEP
-    for labels, found in times.items():
-        yield from _episodes(labels, found, end)
-
-
-def _episodes(labels: Labels, times: Iterable[float], end: float) -> Iterator[PastAlert]:
-    """Alerts of times at which they fired, a step apart."""
-    began = last = math.nan
-    for at in times:
-        if math.isnan(began):
-            began = at
-        elif at - last > 1.5 * _STEP:
-            yield PastAlert(labels, began, last + _STEP)
-            began = at
-        last = at
-    if not math.isnan(began):
-        yield PastAlert(labels, began, last + _STEP if last + _STEP < end else math.inf)
+            times.append((Labels(series["metric"]), [float(at) for at, _ in series["values"]]))
+    return alerts_of(times, end)
 
 
 def _print(result: RoutingBacktest) -> None:

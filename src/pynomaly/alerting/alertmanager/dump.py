@@ -10,12 +10,16 @@ from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.alerting.alertmanager.intervals import WEEKDAYS, Range, TimeInterval
 from pynomaly.alerting.alertmanager.matchers import matcher_text
 from pynomaly.alerting.channels.config import ChannelConfig
+from pynomaly.alerting.channels.webhook.config import WebhookConfig
 from pynomaly.model.document import Section
 from pynomaly.model.duration import format_duration
 from pynomaly.model.matcher import Matcher
 
 HIDDEN = "<secret>"
 """What stands in place of a secret."""
+
+_HIDDEN_URL = f"http://{HIDDEN}"
+"""Of webhooks: older versions of amtool refuse ``<secret>`` there, which is no address."""
 
 
 def as_yaml(config: AlertmanagerConfig) -> str:
@@ -38,6 +42,8 @@ def _section(section: Section) -> dict[str, Any]:
             # The sections of channels have Go's durations, which know no days.
             days = not isinstance(section, ChannelConfig)
             plain = format_duration(value) if days else f"{value:g}s"
+        if plain == HIDDEN and isinstance(section, WebhookConfig) and name == "url":
+            plain = _HIDDEN_URL
         if plain != {} or not isinstance(value, Section):
             found[field.alias or name] = plain
     return found

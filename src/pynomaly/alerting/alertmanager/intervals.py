@@ -2,7 +2,7 @@
 
 import re
 from calendar import monthrange
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
@@ -218,3 +218,15 @@ class Intervals:
             KeyError: a name that the configuration has not.
         """
         return tuple(name for name in dict.fromkeys(names) if self._named[name].contains(at))
+
+    def why_silent(self, mute: Sequence[str], active: Sequence[str], at: float) -> str:
+        """Why a route with these intervals tells nothing at a moment; empty: it does.
+
+        Raises:
+            KeyError: a name that the configuration has not.
+        """
+        if muted := self.mutes(mute, at):
+            return f"muted at that time by {', '.join(muted)}"
+        if active and not self.mutes(active, at):
+            return f"not active at that time, which is outside of {', '.join(active)}"
+        return ""

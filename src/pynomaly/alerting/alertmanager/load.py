@@ -34,8 +34,12 @@ def read(path: Path) -> str:
         raise ConfigError(f"{path}: cannot be read: {reason}") from error
 
 
-def parse_alertmanager(text: str, source: str, folder: Path) -> AlertmanagerConfig:
+def parse_alertmanager(
+    text: str, source: str, folder: Path, *, templates: bool = True
+) -> AlertmanagerConfig:
     """Read a document. ``source`` is its name in messages; relative paths start at ``folder``.
+
+    ``templates``: whether the files of templates that it names must be good, too.
 
     Raises:
         ConfigError: as ``load_alertmanager``.
@@ -44,7 +48,8 @@ def parse_alertmanager(text: str, source: str, folder: Path) -> AlertmanagerConf
     found += faults(config)
     if found:
         raise ConfigError("\n".join(_lines(text, source, found)))
-    load_templates(config)  # only whether it can
+    if templates:
+        load_templates(config)
     return config
 
 

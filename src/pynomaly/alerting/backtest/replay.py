@@ -6,7 +6,7 @@ deliveries succeed at once, nothing is silenced. Times are epoch seconds.
 
 import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, groupby
 from typing import NamedTuple
@@ -64,9 +64,17 @@ class Replayed:
     routed: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
-def replay(config: AlertmanagerConfig, alerts: Sequence[PastAlert], until: float) -> Replayed:
-    """What would have been told from the first alert on until ``until``."""
-    return _Replay(config).run(alerts, until)
+def replay(
+    config: AlertmanagerConfig,
+    alerts: Sequence[PastAlert],
+    until: float,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Replayed:
+    """What would have been told from the first alert on until ``until``.
+
+    ``cancelled`` is asked now and then; when it says so, what was found so far is returned.
+    """
+    return _Replay(config, cancelled).run(alerts, until)
 
 
 @dataclass(slots=True, eq=False)
@@ -96,7 +104,8 @@ def _changes(alerts: Sequence[PastAlert], until: float) -> list[_Change]:
 
 
 class _Replay:
-    def __init__(self, config: AlertmanagerConfig) -> None:
+    def __init__(self, config: AlertmanagerConfig, cancelled: Callable[[], bool]) -> None:
+        self._cancelled = cancelled
         self._root = build_routes(config)
         self._rules = config.rules_of_inhibition
         self._inhibitor = Inhibitor(self._rules)
@@ -119,6 +128,8 @@ class _Replay:
         """Alerts that begin or end at the time of a timer are there when it rings."""
         for at, changes in groupby(_changes(alerts, until), key=lambda change: change.at):
             self._ring(before=at)
+            if self._cancelled():
+                break
             received = [self._received(alerts[c.number], c) for c in changes]
             self._inhibitor.observe(received)  # first, so that nobody is told what is inhibited
             for alert in received:
@@ -176,7 +187,7 @@ class _Replay:
                 self._schedule(timed, due)
 
     def _ring(self, *, before: float) -> None:
-        while self._due and self._due[0][0] < before:
+        while self._due and self._due[0][0] < before and not self._cancelled():
             due, _, version, timed = heapq.heappop(self._due)
             if version == timed.version:
                 self._look(timed, due)

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -48,19 +48,20 @@ def routing_backtest(
     against: AlertmanagerConfig | None = None,
     timezone: str = "UTC",
     notes: Sequence[str] = (),
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> RoutingBacktest:
     """Who would have been told of the alerts within ``[start, end]``, how often, and when.
 
     Alerts that began before ``start`` are replayed from their beginning. It takes its time: run
-    it in a thread.
+    it in a thread, and let ``cancelled`` say when nobody waits for it any more.
 
     Raises:
         BadBacktest: there is no time zone of this name.
     """
     period = _Period(start, end, statistics.zone(timezone))
     alerts = [alert for alert in alerts if alert.ended_at >= start and alert.fired_at < end]
-    found = replay(config, alerts, end)
-    other = replay(against, alerts, end) if against is not None else None
+    found = replay(config, alerts, end, cancelled)
+    other = replay(against, alerts, end, cancelled) if against is not None else None
     return RoutingBacktest(
         start=start,
         end=end,
