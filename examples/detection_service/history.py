@@ -163,6 +163,7 @@ def _by_bucket(
         return {key: np.zeros(len(events)) for key in buckets}
     # At each step a mixture of the decks, so that quick and slow ones are both there.
     mixed = rng.dirichlet(np.ones(len(seen)), len(events)) @ (seen / seen.sum(axis=1)[:, None])
+    mixed = np.minimum(mixed, 1.0)  # by rounding it may be a trifle more
     drawn = rng.multinomial(events.astype(np.int64), mixed).cumsum(axis=1)
     return {key: drawn[:, i].astype(np.float64) for i, key in enumerate(buckets)}
 

@@ -106,6 +106,18 @@ def test_an_observation_in_the_middle_of_a_scrape_does_no_harm() -> None:
     assert all(np.isfinite(each).all() for each in values)
 
 
+def test_when_all_are_quick_the_first_bucket_holds_all() -> None:
+    shots = [
+        parsed(EXPOSITION.format(requests=100 * n, fast=100 * n, seconds=1.0 * n, accuracy=1))
+        for n in range(4)
+    ]
+    series = extrapolated(shots, TIMES, RATE, 0.0, seed=1)
+    quick, all_ = (
+        next(v for k, v in series.items() if dict(k).get("le") == le) for le in ("0.1", "+Inf")
+    )
+    assert np.array_equal(quick, all_)
+
+
 def test_gauges_are_as_they_were_seen(series: dict[str, np.ndarray]) -> None:
     assert set(series["archive_limit_bytes"].tolist()) == {1000.0}
     assert set(series["process_start_time_seconds"].tolist()) == {TIMES[0]}
