@@ -1,12 +1,16 @@
 """Matchers as texts: both forms, and which one counts."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pynomaly.alerting.alertmanager.matchers import (
     BadMatcher,
+    matchers_text,
     new_matcher,
     outdated,
     parse_classic,
@@ -15,7 +19,7 @@ from pynomaly.alerting.alertmanager.matchers import (
     parse_utf8,
 )
 from pynomaly.alerting.alertmanager.matchers import matcher_text as text_of
-from pynomaly.model.matcher import MatchOp
+from pynomaly.model.matcher import Matcher, MatchOp
 
 CASES = Path(__file__).parent.parent / "cases" / "matchers.txt"
 
@@ -77,3 +81,26 @@ def test_the_author_of_a_text_in_the_classic_form_is_told_the_better_one(text, a
 @pytest.mark.parametrize("text", ["a=b", '"a b"=c', "nonsense"])
 def test_there_is_no_advice_where_the_forms_agree_or_only_one_can_be_meant(text):
     assert outdated(text) == ""
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+FRAGMENTS = st.lists(
+    st.sampled_from(["a", "é", "{", "}", ",", "=", "!", "~", '"', "\\", "'", "`", " ", "\n", "n"])
+)
+
+
+@given(
+    st.lists(
+        st.builds(new_matcher, TEXTS.filter(bool), st.sampled_from([*MatchOp][:2]), TEXTS),
+        max_size=3,
+    )
+)
+def test_what_is_written_is_read_as_the_same(matchers: list[Matcher]):
+    assert list(parse_utf8(matchers_text(matchers))) == matchers
+
+
+@given(FRAGMENTS.map("".join))
+def test_any_text_means_something_or_is_refused(text: str):
+    for parse in (parse_classic, parse_utf8, parse_matchers):
+        with suppress(BadMatcher):
+            assert all(isinstance(matcher, Matcher) for matcher in parse(text))

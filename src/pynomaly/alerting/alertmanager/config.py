@@ -28,7 +28,7 @@ class RouteConfig(Section):
 
     receiver: Text = ""
     group_by: tuple[LabelName, ...] | None = None
-    match: Mapping[ClassicLabelName, str] = Field(default_factory=dict)
+    match: Mapping[ClassicLabelName, Text] = Field(default_factory=dict)
     match_re: Mapping[ClassicLabelName, Regex] = Field(default_factory=dict)
     matchers: tuple[MatchersLine, ...] = ()
     mute_time_intervals: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class RouteConfig(Section):
     group_wait: Duration | None = None
     group_interval: Duration | None = None
     repeat_interval: Duration | None = None
-    labels: Mapping[LabelName, str] = Field(default_factory=dict)
+    labels: Mapping[LabelName, Text] = Field(default_factory=dict)
 
     @field_validator("group_by")
     @classmethod

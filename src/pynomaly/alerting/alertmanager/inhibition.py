@@ -12,6 +12,7 @@ from pynomaly.alerting.alertmanager.values import (
     MatchersLine,
     Regex,
 )
+from pynomaly.alerting.channels.fields import Text
 from pynomaly.model.document import Section
 from pynomaly.model.matcher import Matcher
 
@@ -34,10 +35,10 @@ class InhibitRuleConfig(Section):
     """One rule as it is written; ``*_match`` and ``*_match_re`` are the older words."""
 
     name: str = ""
-    source_match: Mapping[ClassicLabelName, str] = Field(default_factory=dict)
+    source_match: Mapping[ClassicLabelName, Text] = Field(default_factory=dict)
     source_match_re: Mapping[ClassicLabelName, Regex] = Field(default_factory=dict)
     source_matchers: tuple[MatchersLine, ...] = ()
-    target_match: Mapping[ClassicLabelName, str] = Field(default_factory=dict)
+    target_match: Mapping[ClassicLabelName, Text] = Field(default_factory=dict)
     target_match_re: Mapping[ClassicLabelName, Regex] = Field(default_factory=dict)
     target_matchers: tuple[MatchersLine, ...] = ()
     equal: tuple[LabelName, ...] = ()
