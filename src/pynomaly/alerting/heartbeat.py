@@ -26,6 +26,10 @@ _LAST = Gauge(
 )
 
 
+_PATIENCE = 180.0
+"""Seconds after the start in which the alert may fire for the first time."""
+
+
 class NoHeartbeat(PynomalyError):
     """The service outside was not told that alerting works."""
 
@@ -43,6 +47,8 @@ class Heartbeat:
         self._settings = settings
         self._fires = fires
         self._clock = clock
+        self._began = clock.now()
+        self._seen = False
         self._client = HttpClient(HttpConfig())
         for outcome in ("sent", "failed", "withheld"):
             _BEATS.labels(outcome)
@@ -55,11 +61,14 @@ class Heartbeat:
         """
         settings = self._settings
         if not self._fires(settings.alert):
+            if not self._seen and self._clock.now() < self._began + _PATIENCE:
+                return
             _BEATS.labels("withheld").inc()
             raise NoHeartbeat(
                 f"No heartbeat is sent: the alert {settings.alert} does not fire.",
                 hint="Is it among the rules, and are rules evaluated?",
             )
+        self._seen = True
         try:
             answer = await self._client.post(
                 settings.url.get_secret_value(),

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.table import Table
 
 from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.alerting.alertmanager.load import load_alertmanager, parse_alertmanager
@@ -68,17 +67,11 @@ def dead_list(url: str, *, as_json: bool) -> None:
     if not letters:
         out.print("Everything was delivered.")
         return
-    table = Table("id", "receiver", "group", "last tried", "times", "reason", box=None)
     for letter in letters:
-        table.add_row(
-            letter["id"][:12],
-            f"{letter['receiver']}/{letter['integration']}",
-            letter["group_key"],
-            _time(letter["last_at"]),
-            str(letter["times"]),
-            letter["reason"],
-        )
-    out.print(table)
+        _print(f"{letter['id'][:12]}  {letter['receiver']}/{letter['integration']}")
+        _print(f"  {letter['group_key']} {letter['status']}, {letter['alert_count']} alerts")
+        _print(f"  tried {letter['times']} times, last {_time(letter['last_at'])}")
+        _print(f"  {letter['reason']}")
 
 
 def dead_resend(url: str, identity: str, *, every: bool, as_json: bool) -> bool:
@@ -95,7 +88,7 @@ def dead_resend(url: str, identity: str, *, every: bool, as_json: bool) -> bool:
     else:
         for result in results:
             what = "delivered" if result["delivered"] else f"failed: {result['attempt']['reason']}"
-            out.print(f"{result['id'][:12]}: {what}", markup=False, soft_wrap=True)
+            _print(f"{result['id'][:12]}: {what}")
     return all(result["delivered"] for result in results)
 
 
@@ -159,8 +152,12 @@ def _say(result: dict[str, Any]) -> None:
     seconds = result["attempts"][-1]["seconds"] if result["attempts"] else 0.0
     reason = f": {result['reason']}" if result["reason"] else ""
     what = f"delivered in {seconds:.2f} s" if result["delivered"] else "failed"
-    out.print(f"{where}: {what}{reason}", markup=False, soft_wrap=True)
+    _print(f"{where}: {what}{reason}")
 
 
 def _time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
+def _print(line: str) -> None:
+    out.print(line, markup=False, soft_wrap=True)

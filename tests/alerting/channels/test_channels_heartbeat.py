@@ -36,8 +36,30 @@ async def test_while_the_watchdog_fires_the_service_is_called(hook: Server, meth
 
 
 async def test_while_it_does_not_fire_nothing_is_sent_and_that_is_an_error(hook: Server) -> None:
+    clock = FakeClock(START)
+    firing = {"Watchdog"}
+    section = HeartbeatSettings.model_validate({"url": hook.url})
+    heart = Heartbeat(section, firing.__contains__, clock)
+    await heart.beat()
+    firing.clear()
     with pytest.raises(NoHeartbeat, match="Watchdog does not fire"):
-        await beat(hook.url, firing="Other")
+        await heart.beat()
+    await heart.close()
+    assert len(hook.requests) == 1
+
+
+async def test_after_a_start_the_alert_is_given_time_to_fire_for_the_first_time(
+    hook: Server,
+) -> None:
+    clock = FakeClock(START)
+    heart = Heartbeat(HeartbeatSettings.model_validate({"url": hook.url}), lambda _: False, clock)
+    await heart.beat()
+    await clock.advance(179)
+    await heart.beat()
+    await clock.advance(1)
+    with pytest.raises(NoHeartbeat):
+        await heart.beat()
+    await heart.close()
     assert not hook.requests
 
 
