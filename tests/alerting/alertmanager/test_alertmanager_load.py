@@ -399,3 +399,36 @@ tracing: {endpoint: x}
         f"13: templates.0: no file matches {tmp_path}/*.tmpl",
         "14: tracing: it has no effect here",
     ]
+
+
+def test_texts_that_would_fail_when_somebody_should_be_told_are_remarked(tmp_path: Path):
+    path = tmp_path / "am.yml"
+    (tmp_path / "ours.tmpl").write_text('{{ define "ours" }}{{ .CommonLabels.alertname }}{{ end }}')
+    path.write_text(
+        """
+route: {receiver: a}
+receivers:
+  - name: a
+    slack_configs:
+      - api_url: 'http://x/{{ .Secret }}'
+        title: '{{ template "ours" . }}: {{ (index .Alerts 1).Labels.instance }}'
+        text: '{{ .CommonLabel.x }}'
+        fields: [{title: a, value: '{{ template "theirs" . }}'}]
+    email_configs:
+      - to: a@example.com
+        from: b@example.com
+        smarthost: mail:25
+        html: '{{ range .Alerts }}<b>{{ .Labels.x }}</b>'
+        headers: {Subject: '{{ .GroupLabels.alertname | toUpper }}'}
+templates: [ours.tmpl]
+"""
+    )
+    found = [line.removeprefix(f"{path}:") for line in remarks_on(path)]
+    assert [line.split(": it fails with an example: ")[0] for line in found] == [
+        "8: receivers.0.slack_configs.0.text",
+        "9: receivers.0.slack_configs.0.fields.0.value",
+        "14: receivers.0.email_configs.0.html",
+    ]
+    assert "can't evaluate field CommonLabel" in found[0]
+    assert "theirs" in found[1]
+    assert "unexpected EOF" in found[2]

@@ -8,6 +8,8 @@ from typing import Any
 from pynomaly.alerting.alertmanager.checks import Fault, dotted
 from pynomaly.alerting.alertmanager.config import AlertmanagerConfig, RouteConfig
 from pynomaly.alerting.alertmanager.matchers import outdated
+from pynomaly.alerting.alertmanager.templates import load_templates
+from pynomaly.alerting.alertmanager.trial import failing_texts
 from pynomaly.model.document import Path as DocumentPath
 from pynomaly.model.document import Section
 
@@ -21,6 +23,8 @@ def remarks(config: AlertmanagerConfig, document: Mapping[Any, Any]) -> Iterator
     yield from _unused(config)
     yield from _classic_only((), document)
     yield from _absent_files(config)
+    for place, reason in failing_texts(config, load_templates(config)):
+        yield Fault(place, f"{dotted(place)}: it fails with an example: {reason}")
     for key in _IGNORED:
         if getattr(config, key):
             yield Fault((key,), f"{key}: it has no effect here")
