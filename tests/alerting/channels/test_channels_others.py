@@ -256,6 +256,23 @@ def test_what_is_not_delivered_is_refused_with_another_way(kind: str) -> None:
         section.inherit(ChannelDefaults())
 
 
+CLOSED = {
+    "webhook": {"url": "http://x"},
+    "email": {"to": "a@x", "from": "b@x", "smarthost": "x:25"},
+    "apprise": {"url": "json://x"},
+}
+
+
+@pytest.mark.parametrize("kind", CLOSED)
+async def test_a_channel_that_was_closed_by_a_reload_says_so(kind: str) -> None:
+    section = CONFIGS[kind].model_validate(CLOSED[kind])
+    channel = build(section.inherit(ChannelDefaults()), messages())
+    await channel.close()
+    delivery = await channel.deliver(notification())
+    await channel.close()
+    assert delivery.outcome is Outcome.RETRYABLE and "closed" in delivery.reason
+
+
 def test_every_kind_is_delivered_or_refused() -> None:
     assert set(SECTIONS) | {
         "webhook",

@@ -95,6 +95,7 @@ class HttpClient:
         self._config = config
         self._credentials = Credentials(config)
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     async def post(
         self,
@@ -134,7 +135,8 @@ class HttpClient:
             raise Unreachable(f"cannot connect: {error.strerror or 'no route'}") from None
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; what is tried afterwards fails."""
+        self._closed = True
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -176,6 +178,8 @@ class HttpClient:
             return Answer(answer.status, phrase, answer.headers.copy(), content, hidden)
 
     def _open(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise Unreachable("the channel is closed, since the configuration has changed")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(),

@@ -59,6 +59,9 @@ class AppriseChannel:
         try:
             async with self._slots, asyncio.timeout(config.timeout):
                 return await loop.run_in_executor(self._threads, send)
+        except RuntimeError:  # the threads have ended
+            closed = "the channel is closed, since the configuration has changed"
+            return Delivery(Outcome.RETRYABLE, closed)
         except TimeoutError:
             limit = format_duration(config.timeout)
             return Delivery(Outcome.RETRYABLE, f"no answer within {limit}")

@@ -35,6 +35,7 @@ class EmailChannel:
         self._messages = messages
         self._timeout = timeout
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="mail")
+        self._slots = asyncio.Semaphore(_AT_ONCE)
         self._done: OrderedDict[str, Recipients] = OrderedDict()
 
     async def deliver(self, notification: Notification) -> Delivery:
@@ -62,7 +63,8 @@ class EmailChannel:
         done = self._recipients(notification)
         say = partial(conversation.run, senders[0], recipients, mail.as_bytes(), done)
         try:
-            await self._hold(conversation, say)
+            async with self._slots:  # so that its time begins with its thread
+                await self._hold(conversation, say)
         except Refused as error:
             outcome = Outcome.PERMANENT if error.permanent else Outcome.RETRYABLE
             return Delivery(outcome, Secrets().text(password, secret).hide(str(error)))
@@ -74,7 +76,10 @@ class EmailChannel:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _hold(self, conversation: Conversation, say: partial[None]) -> None:
-        running = asyncio.get_running_loop().run_in_executor(self._threads, say)
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._threads, say)
+        except RuntimeError:  # the threads have ended
+            raise Refused("the channel is closed, since the configuration has changed") from None
         try:
             async with asyncio.timeout(self._timeout):
                 await asyncio.shield(running)
