@@ -140,3 +140,35 @@ def test_a_server_that_ended_our_sessions_costs_no_error(postgres_url: str, tmp_
     with records.reading() as session:
         assert session.scalar(sa.text("SELECT 1")) == 1
     records.close()
+
+
+def test_a_copy_is_of_one_moment_and_for_the_owner_alone(tmp_path: Path) -> None:
+    records = Records.open(RecordsSettings(), tmp_path)
+    with records.writing() as session:
+        session.execute(sa.text("CREATE TABLE kept (n INTEGER)"))
+        session.execute(sa.text("INSERT INTO kept VALUES (1)"))
+    folder = tmp_path / "copy"
+    assert records.copy_to(folder)
+    with records.writing() as session:
+        session.execute(sa.text("INSERT INTO kept VALUES (2)"))
+    records.close()
+    assert stat.S_IMODE((folder / "records.sqlite").stat().st_mode) == 0o600
+    copy = Records.open(RecordsSettings(), folder)
+    with copy.reading() as session:
+        assert session.execute(sa.text("SELECT n FROM kept")).scalars().all() == [1]
+    copy.close()
+
+
+def test_a_copy_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    records = Records.open(RecordsSettings(), tmp_path)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RecordsError, match="cannot be copied"):
+        records.copy_to(tmp_path / "file")
+    records.close()
+
+
+def test_records_on_a_server_are_not_copied(postgres_url: str, tmp_path: Path) -> None:
+    settings = RecordsSettings.model_validate({"url": postgres_url})
+    records = Records.open(settings, tmp_path)
+    assert not records.copy_to(tmp_path / "copy")
+    records.close()

@@ -12,8 +12,9 @@ from test_samples_head import Moody
 from pynomaly.model.clock import FakeClock
 from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import Matcher, all_match
-from pynomaly.storage.engine.contract import DiskFull
+from pynomaly.storage.engine.contract import DiskFull, EngineError
 from pynomaly.storage.samples.config import SampleSettings
+from pynomaly.storage.samples.deletion import SeriesDeleter, Unfinished
 from pynomaly.storage.samples.schema import DAY_MS
 from pynomaly.storage.samples.store import SampleStore
 
@@ -46,15 +47,15 @@ async def test_samples_in_the_engine_and_in_the_log_vanish_alike(
 async def test_series_without_samples_are_named_no_more(store: SampleStore, reopen: Reopen) -> None:
     await put(store, (UP, NOW_MS, 1.0), (UP, NOW_MS - DAY_MS, 1.0), (OTHER, NOW_MS, 1.0))
     await store.delete([where("__name__ = up")], NOW_MS - 1000, NOW_MS)
-    for opened in (store, await reopen()):
-        assert opened.series([], NOW_MS, NOW_MS) == [OTHER]
-        assert opened.series([], NOW_MS - DAY_MS, NOW_MS) == [OTHER, UP]
-        store = opened
+    for turn in range(2):
+        store = await reopen() if turn else store
+        assert store.series([], NOW_MS, NOW_MS) == [OTHER]
+        assert store.series([], NOW_MS - DAY_MS, NOW_MS) == [OTHER, UP]
     await store.delete([where("__name__ = up")], *ALWAYS)
-    for opened in (store, await reopen()):
-        assert opened.series([], *ALWAYS) == [OTHER]
-        assert opened.label_values("__name__", [], *ALWAYS) == ["other"]
-        store = opened
+    for turn in range(2):
+        store = await reopen() if turn else store
+        assert store.series([], *ALWAYS) == [OTHER]
+        assert store.label_values("__name__", [], *ALWAYS) == ["other"]
     assert (await store.enforce_retention()).series == 1
     assert (await store.verify()).series_without_samples == 0
 
@@ -200,6 +201,29 @@ async def test_when_the_log_cannot_be_handed_over_nothing_is_deleted(
     with pytest.raises(DiskFull):
         await moody.delete([where("job = a")], *ALWAYS)
     assert read(moody) == {UP: [(NOW_MS, 1.0)]}
+
+
+async def test_what_the_engine_cannot_finish_is_an_error_until_it_can(
+    moody: SampleStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(moody, (UP, NOW_MS, 1.0))
+    told = list[int]()
+    moody.watch(told.append)
+    original = SeriesDeleter.unfinished
+
+    def failing(deleter: SeriesDeleter) -> Unfinished:
+        return original(deleter) if told else Unfinished(1, "No space left on device")
+
+    monkeypatch.setattr(SeriesDeleter, "unfinished", failing)
+    with pytest.raises(EngineError, match="No space left on device"):
+        await moody.delete([where("job = a")], *ALWAYS)
+    assert "No space left on device" in (moody.trouble() or "")
+    async with asyncio.timeout(60):
+        while len(told) < 2:
+            await asyncio.sleep(0.01)
+    assert told == [ALWAYS[0], ALWAYS[0]]
+    assert moody.trouble() is None
+    assert read(moody) == {}
 
 
 async def test_samples_come_in_while_others_are_deleted(moody: SampleStore) -> None:

@@ -85,6 +85,7 @@ class SampleStore:
         self._watchers: list[Callable[[int], None]] = []
         self._removing = asyncio.Lock()
         self._settling: set[asyncio.Task[None]] = set()
+        self._not_deleted = ""
 
     def watch(self, changed: Callable[[int], None]) -> None:
         """Call ``changed(oldest_ms)`` on the event loop whenever samples from then on may differ.
@@ -124,11 +125,13 @@ class SampleStore:
         await asyncio.to_thread(self._thread.shutdown)
 
     def trouble(self) -> str | None:
-        """Why samples are not stored right now; None when the last commit went well."""
+        """Why samples are not stored, or not deleted, right now; None when all is well."""
         if self._commit is not None and (error := self._commit.last_error) is not None:
             return f"Samples are not stored: {error}"
         if self._head is not None and (error := self._head.last_error) is not None:
             return f"Samples stay in the log, since the engine does not take them: {error}"
+        if self._not_deleted:
+            return f"Samples that are to be deleted are still there: {self._not_deleted}"
         return None
 
     async def append(self, batch: SampleBatch) -> Appended:
@@ -341,12 +344,14 @@ class SampleStore:
             EngineError: the last attempt at one failed; the engine tries again by itself.
         """
         while (found := await asyncio.to_thread(self._deleter.unfinished)).mutations:
+            self._not_deleted = found.reason
             if found.reason:
                 raise EngineError(
                     f"The engine has not finished deleting: {found.reason}",
                     hint="It tries again by itself.",
                 )
             await asyncio.sleep(_LOOK_SECONDS)
+        self._not_deleted = ""
         await self._in_thread(self._deleter.forget)
 
     def _settle_later(self, start_ms: int) -> None:
