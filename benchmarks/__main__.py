@@ -10,6 +10,8 @@ ALL = [
     "remote_write",
     "queries",
     "dashboards",
+    "selection",
+    "ingest_under_queries",
     "footprint",
     "page",
     "lint",

@@ -69,7 +69,8 @@ def run(folder: Path) -> list[Table]:
     return [table for size in sizes for table in _measure(folder, size)]
 
 
-def _load(server: Server, size: int, end: int) -> None:
+def load(server: Server, size: int, end: int) -> None:
+    """Write ``size`` series for an hour that ends at ``end`` milliseconds."""
     steps = HOURS * 3600 // SPACING
     times = end - np.arange(steps, dtype=np.int64)[::-1] * SPACING * 1000 - 137
     third = size // 3
@@ -86,7 +87,7 @@ def _measure(folder: Path, size: int) -> list[Table]:
     with ExitStack() as stack:
         servers = [stack.enter_context(PEERS[n](folder / f"{n}-{size}")) for n in available()]
         for server in servers:
-            _load(server, size, end)
+            load(server, size, end)
         time.sleep(10)
         return [_table(servers, size, end / 1000, kind) for kind in ("instant", "range")]
 
