@@ -107,6 +107,18 @@ def test_a_metric_that_few_read_is_read_by_each_for_itself(store: Counted) -> No
     assert [len(matchers) for matchers in store.reads] == [2]
 
 
+def test_what_is_in_memory_is_read_by_each_for_itself(store: Counted) -> None:
+    expressions = [f'x{{a="{i}"}}' for i in range(10)]
+    with ThreadPoolExecutor(1) as pool:
+        shared = LocalQuerier(store, pool, quick_from=lambda: -300_000).sharing(expressions)
+        found = [answer(shared, expr, 60_000) for expr in expressions]
+        assert found[7] == (['x{a="7"}'], [7.0])
+        assert [len(matchers) for matchers in store.reads] == [2] * 10
+        answer(shared, 'x{a="1"} offset 10m', 60_000)
+
+    assert len(store.reads[-1]) == 1
+
+
 def test_a_metric_of_too_many_samples_is_not_held(
     store: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:

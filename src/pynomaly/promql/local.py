@@ -36,7 +36,8 @@ class LocalQuerier:
     """Evaluates in worker threads what ``reader`` selects.
 
     ``cancel_read`` stops a running read of the engine by its query id; without it a cancelled
-    query ends at its next chunk of samples.
+    query ends at its next chunk of samples. ``quick_from`` gives the time (ms) from which on
+    ``reader`` answers from memory.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class LocalQuerier:
         *,
         cancel_read: Callable[[str], None] | None = None,
         query_log: QueryLog | None = None,
+        quick_from: Callable[[], int] | None = None,
     ) -> None:
         self._reader = reader
         self._executor = executor
         self._settings = settings or QuerySettings()
         self._cancel_read = cancel_read
         self._query_log = query_log
+        self._quick_from = quick_from
 
     def sharing(self, expressions: Sequence[str]) -> "LocalQuerier":
         """The same for these expressions at one moment, reading what they share only once.
@@ -60,11 +63,12 @@ class LocalQuerier:
         For a moment only: it does not see what is written after it has read.
         """
         return LocalQuerier(
-            SharedReads(self._reader, expressions),
+            SharedReads(self._reader, expressions, self._quick_from),
             self._executor,
             self._settings,
             cancel_read=self._cancel_read,
             query_log=self._query_log,
+            quick_from=self._quick_from,
         )
 
     def looking_back(self, lookback_ms: int) -> "LocalQuerier":
@@ -75,6 +79,7 @@ class LocalQuerier:
             self._settings.model_copy(update={"lookback": lookback_ms / 1000}),
             cancel_read=self._cancel_read,
             query_log=self._query_log,
+            quick_from=self._quick_from,
         )
 
     async def instant(self, expr: str, at_ms: int, *, timeout: float = 120.0) -> QueryResult:

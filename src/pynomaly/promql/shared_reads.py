@@ -2,12 +2,12 @@
 
 Asking the engine costs some milliseconds, whatever little it gives; the rules of a group mostly
 read the same few metrics. So the first selector of a metric reads all of its series, and the others
-pick theirs from memory.
+pick theirs from memory. What the store has in memory itself is not worth it.
 """
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,11 +39,18 @@ class _Whole:
 class SharedReads:
     """A ``SampleSelector`` over another, for a moment in which nothing is written that matters.
 
-    Thread-safe. ``expressions`` are those that are going to be evaluated.
+    Thread-safe. ``expressions`` are those that are going to be evaluated. What begins no earlier
+    than ``quick_from`` (ms) is read by each for itself.
     """
 
-    def __init__(self, reader: SampleSelector, expressions: Sequence[str]) -> None:
+    def __init__(
+        self,
+        reader: SampleSelector,
+        expressions: Sequence[str],
+        quick_from: Callable[[], int] | None = None,
+    ) -> None:
         self._reader = reader
+        self._quick_from = quick_from
         readers = Counter(name for expr in expressions for name in _metrics(expr))
         self._shared = {name for name, count in readers.items() if count >= _LEAST_READERS}
         self._wholes: dict[str, _Whole] = {}
@@ -60,7 +67,8 @@ class SharedReads:
     ) -> Iterator[SeriesSamples]:
         """See ``SampleReader.select``."""
         name = _metric(matchers)
-        if name in self._shared and end_ms - start_ms <= _LONGEST_MS:
+        quick = self._quick_from is not None and start_ms >= self._quick_from()
+        if name in self._shared and not quick and end_ms - start_ms <= _LONGEST_MS:
             whole = self._whole(name, start_ms, end_ms, query_id)
             if whole is not None:
                 found = _picked(whole, matchers, start_ms, end_ms)

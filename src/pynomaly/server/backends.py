@@ -147,7 +147,14 @@ async def _open_store(site: Site) -> Backend:
     executor = site.threads(_QUERY_THREADS, "query")
     settings = site.configuration.query
     queries = QueryLog(site.clock, slow_seconds=settings.log_slower_than, most=settings.max_queries)
-    querier = LocalQuerier(store, executor, settings, cancel_read=engine.cancel, query_log=queries)
+    querier = LocalQuerier(
+        store,
+        executor,
+        settings,
+        cancel_read=engine.cancel,
+        query_log=queries,
+        quick_from=store.memory_from_ms,
+    )
     cache = RangeCache(querier, settings.cache_points)
     store.watch(cache.changed)
     return Backend(

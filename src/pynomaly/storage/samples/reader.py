@@ -64,15 +64,12 @@ class Reader:
     ) -> Iterator[SeriesSamples]:
         """See ``SampleReader.select``."""
         slots = self._index.select(matchers)
+        slots = slots[np.argsort(self._index.ids(slots))]
+        slots = yield from self._from_memory(slots, start_ms, end_ms, chunk_samples)
         live = self._days.live(start_ms, end_ms)
         slots = slots[slots < len(live)]
-        slots = slots[live[slots]]
-        if not len(slots):
-            return
-        slots = slots[np.argsort(self._index.ids(slots))]
-        rest = yield from self._from_memory(slots, start_ms, end_ms, chunk_samples)
-        if len(rest):
-            ids = self._index.ids(rest)
+        ids = self._index.ids(slots[live[slots]])
+        if len(ids):
             yield from self._from_engine(ids, start_ms, end_ms, chunk_samples, query_id)
 
     def _from_memory(
