@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pynomaly.model.samples import ValueArray
+from pynomaly.model.samples import BoolArray, ValueArray
 from pynomaly.storage.samples.types import SlotArray
 
 BLOCK = 16
@@ -116,6 +116,21 @@ class Blocks:
         counts = _sums(np.count_nonzero(inside, axis=1), depth)
         return Found(counts, ticks[inside], self._values[blocks][inside])
 
+    def occurring(self, slots: SlotArray, first: int, last: int) -> BoolArray:
+        """Which series (each once) have a sample with ``first <= tick <= last``."""
+        found = np.zeros(len(slots), dtype=np.bool_)
+        rows = np.flatnonzero(slots < len(self._newest))
+        blocks = self._newest[slots[rows]]
+        while len(rows):  # once, mostly: one asks of the time until now
+            rows, blocks = rows[blocks >= 0], blocks[blocks >= 0]
+            keep = self._top[blocks] >= first
+            rows, blocks = rows[keep], blocks[keep]
+            ticks = self._ticks[blocks]
+            inside = ((ticks >= first) & (ticks <= last)).any(axis=1)
+            found[rows[inside]] = True
+            rows, blocks = rows[~inside], self._before[blocks[~inside]]
+        return found
+
     def erase(self, slots: SlotArray | None, first: int, last: int) -> None:
         """Leave out the samples of series (None: all) with ``first <= tick <= last``."""
         blocks = np.flatnonzero(self._used) if slots is None else self._chains(slots, first)[1]
@@ -202,7 +217,9 @@ class Blocks:
         blocks = self._newest[slots[rows]]
         levels: list[tuple[Positions, SlotArray]] = []
         while True:
-            keep = (blocks >= 0) & (self._top[blocks] >= first)
+            # One after the other: without any block there is no top of it.
+            rows, blocks = rows[blocks >= 0], blocks[blocks >= 0]
+            keep = self._top[blocks] >= first
             rows, blocks = rows[keep], blocks[keep]
             if not len(rows):
                 break

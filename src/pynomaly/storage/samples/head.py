@@ -221,6 +221,15 @@ class Head:
         """
         self._newest.forget(start_ms, end_ms, slots)
 
+    def occurring(self, slots: SlotArray, start_ms: int, end_ms: int) -> BoolArray:
+        """Which of the series (at least one) have samples here in a closed range."""
+        rows = self._joined()
+        if rows is None:
+            return np.zeros(len(slots), dtype=np.bool_)
+        there = np.zeros(1 + max(int(slots.max()), int(rows.slots.max())), dtype=np.bool_)
+        there[rows.slots[(rows.ts >= start_ms) & (rows.ts <= end_ms)]] = True
+        return there[slots]
+
     def forget(self, days: Sequence[int]) -> None:
         """Leave out the samples of days that are removed from the engine."""
         for day in days:

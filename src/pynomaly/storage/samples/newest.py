@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pynomaly.model.samples import TimeArray, ValueArray
+from pynomaly.model.samples import BoolArray, TimeArray, ValueArray
 from pynomaly.storage.samples import metrics
 from pynomaly.storage.samples.blocks import BLOCK, LAST_TICK, Blocks, Positions
 from pynomaly.storage.samples.types import SlotArray
@@ -79,6 +79,11 @@ class Newest:
             origin = self._origin
             found = self._blocks.read(slots, self._tick(start_ms), self._tick(end_ms))
         return _in_order(found.counts, found.ticks + np.int64(origin), found.values)
+
+    def occurring(self, slots: SlotArray, start_ms: int, end_ms: int) -> BoolArray:
+        """Which series (each once) have samples here in a closed range."""
+        with self._lock:
+            return self._blocks.occurring(slots, self._tick(start_ms), self._tick(end_ms))
 
     def forget(self, start_ms: int, end_ms: int, slots: SlotArray | None = None) -> None:
         """Leave out what was removed from the store: of some series, or all, a closed range."""

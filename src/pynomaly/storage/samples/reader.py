@@ -7,7 +7,6 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import Matcher
 from pynomaly.model.samples import BoolArray, IdArray, SeriesSamples, TimeArray, ValueArray
 from pynomaly.storage.engine.arrow import numbers
@@ -101,7 +100,7 @@ class Reader:
         def read(piece: IdArray) -> SeriesSamples:
             # Before the engine is asked: what leaves the head meanwhile is found in both.
             recent = self._head.within(piece, start_ms, end_ms)
-            condition, params = self._condition(piece)
+            condition, params = id_condition(self._index, piece)
             columns = self._read(condition, params, start_ms, end_ms, query_id)
             pieces.learn(len(piece), len(columns[0]))
             return self._grouped(columns, recent, piece)
@@ -126,14 +125,6 @@ class Reader:
         days = set(self._days.within(start_ms, end_ms))
         pairs = zip(found["day"].to_pylist(), found["rows"].to_pylist(), strict=True)
         return [(day, rows) for day, rows in pairs if day in days]
-
-    def _condition(self, ids: IdArray) -> tuple[str, dict[str, object]]:
-        """By the range of ids when they are most of it, as those of a metric are; else one by
-        one, so that few of many are read."""
-        first, last = int(ids[0]), int(ids[-1])
-        if 2 * len(ids) >= self._index.count_between(first, last):
-            return "id BETWEEN {first:UInt64} AND {last:UInt64}", {"first": first, "last": last}
-        return "id IN {ids:Array(UInt64)}", {"ids": ids}
 
     def _read(
         self, condition: str, params: dict[str, object], start_ms: int, end_ms: int, query_id: str
@@ -170,26 +161,17 @@ class Reader:
             offsets = np.append(0, np.cumsum(np.diff(offsets)[known]))
         return SeriesSamples(self._index.labels(slots), offsets, ts, values)
 
-    def mask(
-        self, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> BoolArray:
-        """The slots that any of the selections names (all, if there is none) with samples on a
-        day that the range touches."""
-        live = self._days.live(start_ms, end_ms)
-        if not selections:
-            return live
-        chosen = np.zeros(len(live), dtype=np.bool_)
-        for matchers in selections:
-            slots = self._index.select(matchers)
-            chosen[slots[slots < len(live)]] = True
-        return live & chosen
 
-    def series(
-        self, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
-    ) -> list[Labels]:
-        """See ``SampleReader.series``."""
-        slots = np.flatnonzero(self.mask(selections, start_ms, end_ms)).astype(np.int32)
-        return sorted(self._index.labels(slots))
+def id_condition(index: SeriesIndex, ids: IdArray) -> tuple[str, dict[str, object]]:
+    """SQL that is true of ids (ascending, at least one), maybe of others, and its parameters.
+
+    By the range of ids when they are most of it, as those of a metric are; else one by one, so
+    that few of many are read.
+    """
+    first, last = int(ids[0]), int(ids[-1])
+    if 2 * len(ids) >= index.count_between(first, last):
+        return "id BETWEEN {first:UInt64} AND {last:UInt64}", {"first": first, "last": last}
+    return "id IN {ids:Array(UInt64)}", {"ids": ids}
 
 
 class _Pieces:

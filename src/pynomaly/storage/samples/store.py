@@ -29,6 +29,7 @@ from pynomaly.storage.samples.deletion import SeriesDeleter
 from pynomaly.storage.samples.flusher import Flusher
 from pynomaly.storage.samples.head import Head
 from pynomaly.storage.samples.index import SeriesIndex
+from pynomaly.storage.samples.listing import SeriesListing
 from pynomaly.storage.samples.log import FILE_NAME, HeadLog
 from pynomaly.storage.samples.newest import Newest
 from pynomaly.storage.samples.reader import Reader
@@ -157,20 +158,20 @@ class SampleStore:
     def series(
         self, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
     ) -> list[Labels]:
-        """See ``SampleReader.series``. The range counts by whole days (UTC)."""
-        return self._reader.series(selections, start_ms, end_ms)
+        """See ``SampleReader.series``."""
+        return self._listing.series(selections, start_ms, end_ms)
 
     def label_names(
         self, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
     ) -> list[str]:
-        """See ``SampleReader.label_names``. The range counts by whole days (UTC)."""
-        return self.index.label_names(self._reader.mask(selections, start_ms, end_ms))
+        """See ``SampleReader.label_names``."""
+        return self.index.label_names(self._listing.mask(selections, start_ms, end_ms))
 
     def label_values(
         self, name: str, selections: Sequence[Sequence[Matcher]], start_ms: int, end_ms: int
     ) -> list[str]:
-        """See ``SampleReader.label_values``. The range counts by whole days (UTC)."""
-        return self.index.label_values(name, self._reader.mask(selections, start_ms, end_ms))
+        """See ``SampleReader.label_values``."""
+        return self.index.label_values(name, self._listing.mask(selections, start_ms, end_ms))
 
     def metadata(self, metric: str = "") -> dict[str, list[MetricMetadata]]:
         """See ``SampleReader.metadata``: the last received of each metric family."""
@@ -421,6 +422,9 @@ class SampleStore:
         self.exemplars.open()
         self._writer = CommitWriter(
             self.engine, self.index, head, self.exemplars, self._clock, self.settings
+        )
+        self._listing = SeriesListing(
+            self.engine, self.index, self._days, head, self._newest, lambda: self._writer.newest_ms
         )
         self._deleter = SeriesDeleter(self.engine, self.index, self._days, head)
         self._retention = Retention(
