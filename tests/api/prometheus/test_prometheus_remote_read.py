@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import socket
+import threading
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from remote_read_client import CHUNKS, SAMPLES, decoded, frames_of, request, sam
 from pynomaly.api.prometheus.remote_read import xor
 from pynomaly.api.prometheus.remote_read.crc32c import _slowly, crc32c
 from pynomaly.model.labels import Labels
-from pynomaly.model.samples import STALE_BITS, SampleBatch
+from pynomaly.model.samples import STALE_BITS, SampleBatch, SeriesSamples
 from tests.peers import Peer
 
 FIRST, LAST = (NOW - 600) * 1000, NOW * 1000
@@ -196,6 +198,39 @@ def test_the_checksum_of_what_is_long_is_the_same_in_both_ways() -> None:
     data = np.random.default_rng(1).bytes(65_536)
     assert crc32c(data) == _slowly(data)
     assert crc32c(data + b"!") == _slowly(data + b"!") != crc32c(data)
+
+
+class Endless:
+    """Samples without end; says when they are read no more."""
+
+    def __init__(self) -> None:
+        self.begun, self.ended = threading.Event(), threading.Event()
+
+    def select(self, *_: object, **__: object) -> Iterator[SeriesSamples]:
+        row = np.zeros(1)
+        try:
+            while True:
+                self.begun.set()
+                yield SeriesSamples([Labels({"a": "b"})], np.array([0, 1]), row.astype(int), row)
+        finally:
+            self.ended.set()
+
+
+@pytest.mark.parametrize("accepts", [SAMPLES, CHUNKS])
+def test_nothing_is_read_for_a_reader_that_has_gone(
+    stage: Stage, accepts: int, free_port: Callable[[], int]
+) -> None:
+    stage.max_samples = 10**12
+    endless = Endless()
+    stage.samples = endless  # type: ignore[assignment] # only selected from
+    body = request(BY_NAME, start=FIRST, end=LAST, accepts=[accepts])
+    with listening(stage, free_port()) as ours:
+        host, _, port = ours.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as connection:
+            lines = ["POST /api/v1/read HTTP/1.1", f"Host: {host}", f"Content-Length: {len(body)}"]
+            connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+            assert endless.begun.wait(60)
+        assert endless.ended.wait(60)
 
 
 @pytest.mark.needs("prometheus")
