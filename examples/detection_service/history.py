@@ -244,7 +244,7 @@ def _at_once(
     return rng.poisson(seconds / STEP).astype(np.float64)
 
 
-_VARIES = {"_seconds": 0.3, "_bytes": 0.03}
+_VARIES = {"_seconds": 0.5, "_bytes": 0.03, "_fds": 0.1}
 """How much a gauge in this unit varies at least, relative to itself, if it varies at all."""
 
 

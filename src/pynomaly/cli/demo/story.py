@@ -74,13 +74,13 @@ class Story:
         self._on = found["on"] or (self._on and found["begins"] is not None)
 
     def _look_at_anomalies(self) -> None:
-        if self.fault is None or self._ended is not None:
+        if self.fault is None or self.told:
             return
         selector = f'anomaly_score{{job="{_JOB}",of=~"{self.fault.series}"}}'
         expr = f"sort_desc({selector} >= {_UNUSUAL})"
         for found in self.product.get("/api/v1/query", {"query": expr})["data"]["result"]:
             series = _series(found["metric"])
-            if not self._on:
+            if not self._on and self._ended is None:
                 self._usual.add(series)
             elif series not in self._usual | self._anomalies:
                 if len(self._anomalies) < _MOST_ANOMALIES:
