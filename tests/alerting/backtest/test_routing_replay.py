@@ -95,7 +95,7 @@ async def lived(alerts: list[PastAlert], folder: Path) -> list[tuple[object, ...
         )
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 async def test_a_replay_tells_what_the_alert_manager_tells(seed: int, tmp_path: Path):
     alerts = stream(seed)
     found = replay(parse_alertmanager(CONFIG, "x", Path()), alerts, BEGIN + LENGTH)
