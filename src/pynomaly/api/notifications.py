@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
-from pynomaly.access.asgi import require
+from pynomaly.access.asgi import audit_detail, require
 from pynomaly.access.policy import Action
 from pynomaly.alerting.contract import Attempt
 from pynomaly.alerting.delivery.letter import DeadLetter
@@ -40,20 +40,23 @@ def router(deliveries: DeliveryService) -> APIRouter:
         return _letter(letter) | {"alerts": [_alert(a) for a in letter.notification.alerts]}
 
     @routes.post("/dead-letters/{identity}/resend", dependencies=_WRITE)
-    async def resend(identity: str) -> dict[str, Any]:
+    async def resend(identity: str, request: Request) -> dict[str, Any]:
         """Try once more. Delivered, it leaves the list; otherwise it stays, with the new reason."""
+        audit_detail(request, dead_letter=identity)
         letter, delivered, attempt = await deliveries.resend(identity)
         return {"id": letter.id, "delivered": delivered, "attempt": _attempt(attempt)}
 
     @routes.post("/dead-letters/{identity}/drop", dependencies=_WRITE)
-    async def drop(identity: str) -> dict[str, Any]:
+    async def drop(identity: str, request: Request) -> dict[str, Any]:
         """Forget it. A group that still has something to tell is tried again by its own timers."""
+        audit_detail(request, dead_letter=identity)
         return {"dropped": _letter(await deliveries.letters.drop(identity))}
 
     @routes.post("/test", dependencies=_WRITE)
-    async def test(request: TestRequest) -> dict[str, Any]:
+    async def test(wanted: TestRequest, request: Request) -> dict[str, Any]:
         """Send a test notification, and say what happened."""
-        return {"results": [_trial(trial) for trial in await deliveries.test(request.channel)]}
+        audit_detail(request, channel=wanted.channel)
+        return {"results": [_trial(trial) for trial in await deliveries.test(wanted.channel)]}
 
     return routes
 

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,9 +133,6 @@ def _of_settings(kind: str, settings: Sequence[str]) -> AlertmanagerConfig:
 
 
 def _locally(config: AlertmanagerConfig, channel: str) -> list[dict[str, Any]]:
-    # What it warns of is printed as the result.
-    logging.getLogger("pynomaly.alerting").setLevel(logging.ERROR)
-
     async def run() -> list[Trial]:
         clock = SystemClock()
         messages = Messages(load_templates(config), "http://127.0.0.1:8080", clock)
@@ -144,7 +142,20 @@ def _locally(config: AlertmanagerConfig, channel: str) -> list[dict[str, Any]]:
         finally:
             await receivers.close()
 
-    return [asdict(trial) for trial in asyncio.run(run())]
+    with _without_warnings():
+        return [asdict(trial) for trial in asyncio.run(run())]
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """What delivery warns of is printed as the result."""
+    log = logging.getLogger("pynomaly.alerting")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _say(result: dict[str, Any]) -> None:
