@@ -95,7 +95,8 @@ def requests(draw: st.DrawFn, usual: bool = False) -> bytes:
             ts = draw(st.integers(NOW, NOW + 10**6) if usual else times)
             one.samples.add(timestamp=ts, value=draw(values))
         if not usual and draw(st.integers(0, 9)) == 0:
-            one.exemplars.add()
+            alone = request.timeseries.add(labels=one.labels) if draw(st.booleans()) else one
+            alone.exemplars.add(value=draw(st.integers(0, 3)), timestamp=draw(times))
         if not usual and draw(st.integers(0, 9)) == 0:
             one.histograms.add()
     return request.SerializeToString()
@@ -276,3 +277,35 @@ def test_labels_can_be_asked_for_again_and_by_everyone() -> None:
     up = int(first.ids[0])
     expected = Labels({"__name__": "up", "job": "a"})
     assert [first.labels[up], first.labels[up], again.labels[up]] == [expected] * 3
+
+
+def test_exemplars_between_samples_do_not_slow_the_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = WriteRequest()
+    for i in range(50):
+        request.timeseries.append(series({"__name__": "up", "i": str(i)}, (NOW + i, i)))
+        if i % 7 == 0:
+            alone = series({"__name__": "up", "i": str(i)})
+            alone.exemplars.add(value=i, timestamp=NOW).labels.add(name=b"id", value=b"x" * i)
+            request.timeseries.append(alone)
+    body = request.SerializeToString()
+    slow = DecoderV1().decode_any(body)
+
+    def not_needed(*_: object) -> Decoded:
+        raise AssertionError("read object by object")
+
+    monkeypatch.setattr(DecoderV1, "decode_any", not_needed)
+    decoder = DecoderV1()
+    for _ in range(2):
+        fast = decoder.decode(padded(body))
+        assert rows(fast) == rows(slow)
+        assert list(fast.batch.exemplars) == list(slow.batch.exemplars)
+        assert all(fast.batch.labels[i] == slow.batch.labels[i] for i, _ in fast.batch.exemplars)
+
+
+@pytest.mark.parametrize("cut", range(1, 12))
+def test_a_body_cut_off_inside_an_exemplar_is_malformed(cut: int) -> None:
+    alone = series({"__name__": "up"})
+    alone.exemplars.add(value=1.0, timestamp=NOW)
+    request = WriteRequest(timeseries=[series({"__name__": "up"}, (NOW, 1.0)), alone])
+    with pytest.raises(Malformed):
+        DecoderV1().decode(padded(request.SerializeToString()[:-cut]))

@@ -1,12 +1,14 @@
 """Decodes a remote write 1.0 request: in bulk when it is regular, object by object otherwise.
 
 A regular body holds nothing but time series of labels followed by samples with a timestamp
-between 1971 and 2109. That is what Prometheus and its kin send nearly all the time; a request
-with exemplars, native histograms or metadata takes the slower way.
+between 1971 and 2109. That is what Prometheus and its kin send nearly all the time. Exemplars in
+series of their own, as Prometheus sends them, are read beside; a request with exemplars after
+samples, native histograms or metadata takes the slower way.
 """
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -19,7 +21,13 @@ from pynomaly.ingest.remote_write.decoded import (
     Refused,
     metric_type,
 )
-from pynomaly.ingest.remote_write.regular_v1 import PADDING, Bytes, Columns, regular_columns
+from pynomaly.ingest.remote_write.regular_v1 import (
+    PADDING,
+    Bytes,
+    Columns,
+    regular_columns,
+    set_aside,
+)
 from pynomaly.ingest.remote_write.series import REFUSED, SeriesCache, SeriesIds, labels_of
 from pynomaly.ingest.remote_write.v1_pb2 import Exemplar as WireExemplar
 from pynomaly.ingest.remote_write.v1_pb2 import MetricMetadata as WireMetadata
@@ -48,10 +56,13 @@ class DecoderV1:
         Raises:
             Malformed: not a ``prometheus.WriteRequest``.
         """
-        columns = regular_columns(padded)
+        columns, others = regular_columns(padded), list[bytes]()
+        if columns is None and (divided := set_aside(padded)) is not None:
+            columns, others = regular_columns(divided[0]), divided[1]
         if columns is not None:
+            ids = self._by_bytes.ids()
             with contextlib.suppress(_Irregular):
-                return _from_columns(columns, self._by_bytes.ids())
+                return _with_exemplars(_from_columns(columns, ids), others, ids)
         return self.decode_any(padded[:-PADDING].tobytes())
 
     def decode_any(self, body: bytes) -> Decoded:
@@ -89,6 +100,25 @@ def _from_columns(columns: Columns, ids: SeriesIds[bytes]) -> Decoded:
         counts = np.where(found == REFUSED, 0, counts)
     batch = SampleBatch(np.repeat(found, counts), ts, values, ids.labels)
     return Decoded(batch, refused)
+
+
+def _with_exemplars(decoded: Decoded, blocks: list[bytes], ids: SeriesIds[bytes]) -> Decoded:
+    """Add the exemplars of series that have nothing else."""
+    exemplars: list[tuple[int, Exemplar]] = []
+    for block in blocks:
+        try:
+            series = TimeSeries.FromString(block)
+        except DecodeError:
+            raise _Irregular from None
+        own = [_exemplar(each) for each in series.exemplars]
+        series.ClearField("exemplars")
+        if series.samples or series.histograms:
+            raise _Irregular
+        if own and (one := ids[series.SerializeToString()]) == REFUSED:
+            raise _Irregular
+        exemplars += [(one, each) for each in own]
+    decoded.batch = replace(decoded.batch, exemplars=exemplars) if exemplars else decoded.batch
+    return decoded
 
 
 def _from_objects(request: WriteRequest, ids: SeriesIds[Pairs]) -> Decoded:

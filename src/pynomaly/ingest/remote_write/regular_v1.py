@@ -68,6 +68,43 @@ def regular_columns(padded: Bytes) -> Columns | None:
     )
 
 
+def set_aside(padded: Bytes) -> tuple[Bytes, list[bytes]] | None:
+    """Divide a body into the series that end with a sample, as a body of their own, and the bytes
+    of the others; None if there are not both, or anything but series.
+
+    A Prometheus that sends exemplars has each in a series of its own among those with samples.
+    """
+    size = len(padded) - PADDING
+    body = padded[:size].tobytes()
+    starts, lengths = _candidates(padded, size)
+    ends = set((starts + lengths).tolist())
+    kept, others, at = [], [], 0
+    while at < size:
+        begin, end = _extent(body, at)
+        if body[at] != _TAG_SERIES or end > size:
+            return None
+        if end in ends:
+            kept.append(body[at:end])
+        else:
+            others.append(body[begin:end])
+        at = end
+    if not kept or not others:
+        return None
+    return np.frombuffer(b"".join([*kept, bytes(PADDING)]), np.uint8), others
+
+
+def _extent(body: bytes, at: int) -> tuple[int, int]:
+    """Where a field that starts with a tag of one byte and a length has its content."""
+    begin, shift, length = at + 1, 0, 0
+    while begin < len(body):
+        byte = body[begin]
+        length |= (byte & 0x7F) << shift
+        begin, shift = begin + 1, shift + 7
+        if byte < 0x80:
+            return begin, begin + length
+    return begin, begin + 1  # cut off: beyond the end
+
+
 def _at_every_byte(padded: Bytes, dtype: str) -> NDArray[Any]:
     """The buffer as numbers that begin at every byte; no copy is made."""
     count = len(padded) - np.dtype(dtype).itemsize + 1
