@@ -65,14 +65,13 @@ def _status(told: Told) -> status.StatusDeps:
 
 
 def _remote_read(told: Told) -> remote_read.ReadDeps:
-    query = told.configuration.query
     return remote_read.ReadDeps(
         reader=told.backend.reader,
         executor=told.backend.executor,
         ready=told.ready,
         external_labels=told.external_labels,
-        max_samples=query.max_samples,
-        timeout=query.timeout,
+        settings=told.configuration.query,
+        queries=told.backend.queries,
     )
 
 

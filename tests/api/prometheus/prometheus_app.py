@@ -20,8 +20,10 @@ from pynomaly.api.prometheus import BuildInfo, PrometheusDeps, federate, probes,
 from pynomaly.model.clock import Clock, FakeClock
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import MetricMetadata, SampleBatch
+from pynomaly.promql.config import QuerySettings
 from pynomaly.promql.contract import Querier
 from pynomaly.promql.local import LocalQuerier
+from pynomaly.promql.query_log import QueryLog
 from pynomaly.storage.samples.memory import MemorySamples
 
 NOW = 1_700_000_000
@@ -89,6 +91,7 @@ class Stage:
     clock: Clock = field(default_factory=lambda: FakeClock(NOW))
     max_samples: int = 50_000_000
     alive: Querier | None = None
+    queries: QueryLog | None = None
 
 
 def application(stage: Stage, executor: ThreadPoolExecutor) -> FastAPI:
@@ -117,7 +120,8 @@ def _remote_read(stage: Stage, executor: ThreadPoolExecutor) -> remote_read.Read
         executor=executor,
         ready=lambda: stage.ready,
         external_labels=lambda: stage.external_labels,
-        max_samples=stage.max_samples,
+        settings=QuerySettings(max_samples=stage.max_samples),
+        queries=stage.queries,
     )
 
 

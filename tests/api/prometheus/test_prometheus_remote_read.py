@@ -18,6 +18,7 @@ from pynomaly.api.prometheus.remote_read import xor
 from pynomaly.api.prometheus.remote_read.crc32c import _slowly, crc32c
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import STALE_BITS, SampleBatch, SeriesSamples
+from pynomaly.promql.query_log import QueryLog
 from tests.peers import Peer
 
 FIRST, LAST = (NOW - 600) * 1000, NOW * 1000
@@ -139,6 +140,26 @@ def test_reading_waits_for_the_start(stage: Stage) -> None:
     stage.ready = False
     with serving(stage) as client:
         assert post(client, request(BY_NAME, start=FIRST, end=LAST))[0] == 503
+
+
+def test_a_remote_read_is_on_the_list_of_queries(stage: Stage) -> None:
+    stage.queries = QueryLog(stage.clock, slow_seconds=60, most=1)
+    with serving(stage) as client:
+        post(client, request(BY_NAME, ("code", "!=", "500"), start=FIRST, end=LAST))
+    [record] = stage.queries.recent()
+    assert (record.kind, record.expr) == (
+        "remote_read",
+        '{__name__="requests_total",code!="500"}',
+    )
+    assert (record.start_ms, record.end_ms, record.samples_read) == (FIRST, LAST, 40)
+
+
+def test_so_many_queries_as_are_allowed_leave_no_room_for_a_remote_read(stage: Stage) -> None:
+    stage.queries = QueryLog(stage.clock, slow_seconds=60, most=0)
+    with serving(stage) as client:
+        status, kind, said = post(client, request(BY_NAME, start=FIRST, end=LAST))
+    assert (status, kind) == (503, "text/plain; charset=utf-8")
+    assert b"queries run and wait already" in said
 
 
 def test_staleness_markers_keep_their_bits() -> None:

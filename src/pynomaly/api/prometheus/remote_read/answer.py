@@ -3,7 +3,8 @@
 Blocking and proportional to the samples read: call it from worker threads.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import cramjam
@@ -21,39 +22,34 @@ from pynomaly.api.prometheus.remote_read.request import Query
 from pynomaly.model.errors import BadInput
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import SeriesSamples
-from pynomaly.storage.samples.contract import SampleSelector
+from pynomaly.promql.state import QueryState
 from pynomaly.storage.samples.remote_encoding import encode
 
-_AT_ONCE = 1_000_000  # samples; they take 24 bytes each before they are written
 _LARGEST_FRAME = 48 * 1024
 """Bytes of chunks in a frame: with its labels less than what the checksum is fast for."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """What one request may still read. ``check`` raises when it is to stop."""
+    """One request while it is answered: ``state`` counts, and says when it is to stop."""
 
-    reader: SampleSelector
+    state: QueryState
     external_labels: Mapping[str, str]
-    max_samples: int
-    check: Callable[[], None]
-    samples: int = 0
 
     def chunks(self, query: Query) -> Iterator[SeriesSamples]:
         """The samples of a query.
 
         Raises:
             BadInput: there are more than one request may have.
+            QueryTimeout, QueryCanceled: it took too long, or nobody waits for it.
         """
-        found = self.reader.select(
-            query.matchers, query.start_ms, query.end_ms, chunk_samples=_AT_ONCE
-        )
-        for chunk in found:
-            self.check()
-            self.samples += len(chunk.ts)
-            if self.samples > self.max_samples:
-                raise BadInput(f"exceeded sample limit ({self.max_samples})")
-            yield chunk
+        state, most = self.state, self.state.settings.max_samples
+        selected = state.select(tuple(query.matchers), query.start_ms, query.end_ms)
+        with closing(selected) as chunks:
+            for chunk in chunks:
+                if state.samples_read > most:
+                    raise BadInput(f"exceeded sample limit ({most})")
+                yield chunk
 
     def named(self, labels: Labels) -> Labels:
         """With the external labels that the series does not have itself."""
