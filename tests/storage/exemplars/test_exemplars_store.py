@@ -1,6 +1,7 @@
 """Which exemplars are taken, which are found, and how many are kept."""
 
 import math
+from pathlib import Path
 
 import pytest
 from exemplars_help import NOW_MS, Reopen, at, batch, put, read, series
@@ -12,6 +13,7 @@ from pynomaly.model.matcher import Matcher, MatchOp
 from pynomaly.model.samples import SampleBatch
 from pynomaly.observability import REGISTRY
 from pynomaly.storage.engine.contract import EngineError
+from pynomaly.storage.engine.embedded import EmbeddedEngine
 from pynomaly.storage.exemplars import schema
 from pynomaly.storage.exemplars import store as store_module
 from pynomaly.storage.samples.store import SampleStore
@@ -214,3 +216,24 @@ async def test_a_commit_that_the_log_does_not_take_changes_nothing(
             await put(store, (A, at(5)), (B, at(5)))
     assert read(store) == [('a{le="1"}', [(1, 1.0, "")])]
     assert (await put(store, (A, at(3)))).exemplars == 1
+
+
+async def test_a_snapshot_has_them(
+    reopen: Reopen, data_dir: Path | None, tmp_path: Path, clock: FakeClock
+) -> None:
+    if data_dir is None:
+        pytest.skip("there is nothing to copy")
+    store = await reopen()
+    await put(store, (A, at(1, trace="x")), (B, at(2)))
+    expected = read(store)
+    place = await store.snapshot(lambda _: None)
+    await store.close()
+    store.engine.close()
+    engine = EmbeddedEngine(place)
+    copy = SampleStore(engine, clock, data_dir=place)
+    try:
+        await copy.start()
+        assert read(copy) == expected
+    finally:
+        await copy.close()
+        engine.close()

@@ -266,6 +266,8 @@ class SampleStore:
             raise EngineError("There is no data folder to copy.")
         async with self._removing:
             await self._settle()
+            if not skip_head:  # their log is not copied
+                await self._in_thread(self.exemplars.flush)
             copy = Snapshot(self.data_dir, self._clock.now())
             try:
                 await self._in_thread(partial(copy.take, self.engine, log=not skip_head))
