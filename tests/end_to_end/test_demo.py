@@ -73,7 +73,7 @@ def _listens(port: int) -> bool:
 def test_a_fault_is_followed_by_anomaly_alert_and_recovery_and_nothing_is_left_behind(
     tmp_path: Path,
 ) -> None:
-    options = ["--fault", "error-burst", "--after", "5s", "--for", "40s", "--history", "1h"]
+    options = ["--fault", "error-burst", "--after", "5s", "--for", "40s", "--history", "2h"]
     demo = Demo(tmp_path, *options, "--once")
     demo.wait_for("fault on")
     assert len(demo.children) >= 3
@@ -102,7 +102,7 @@ def test_a_fault_is_followed_by_anomaly_alert_and_recovery_and_nothing_is_left_b
 
 @pytest.mark.parametrize("when", ["while it sets up", "while it plays"])
 def test_ctrl_c_stops_it_and_nothing_is_left_behind(when: str, tmp_path: Path) -> None:
-    demo = Demo(tmp_path, "--fault", "none", "--history", "1h")
+    demo = Demo(tmp_path, "--fault", "none", "--history", "2h")
     if when == "while it plays":
         demo.wait_for("Nothing breaks by itself.")
     else:

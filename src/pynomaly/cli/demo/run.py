@@ -73,7 +73,7 @@ class Options:
             fault_named(fault),
             after=_seconds("--after", after),
             lasts=_seconds("--for", lasts, least=1),
-            history=_seconds("--history", history, least=600),
+            history=_seconds("--history", history, least=3600),
             **others,
         )
 
