@@ -1,6 +1,6 @@
 """An alert as it was received: it fires from one moment to another, which may lie ahead."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pynomaly.model.alert import Alert, AlertState
 from pynomaly.model.labels import Labels
@@ -69,4 +69,14 @@ def merge(old: ReceivedAlert, new: ReceivedAlert, now: float) -> ReceivedAlert:
     if old.ends_at > ends_at:
         keeps = old.resolved(now) if new.resolved(now) else not old.timeout
         ends_at = old.ends_at if keeps else ends_at
-    return replace(new, starts_at=min(old.starts_at, new.starts_at), ends_at=ends_at)
+    return ReceivedAlert(
+        new.labels,
+        new.annotations,
+        min(old.starts_at, new.starts_at),
+        ends_at,
+        new.updated_at,
+        new.fingerprint,
+        new.timeout,
+        new.generator_url,
+        new.source,
+    )

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -67,7 +66,7 @@ class Dispatcher:
         self._render_labels = render_labels
         self._timers = Timers(clock)
         self._groups: dict[tuple[int, Labels], Group] = {}
-        self._placed: Counter[str] = Counter()
+        self._homes: dict[str, tuple[Group, ...]] = {}
         self._flushes: set[asyncio.Task[None]] = set()
         for outcome in ("ok", "failed"):
             _FLUSHES.labels(outcome)
@@ -91,8 +90,13 @@ class Dispatcher:
         """These are new or changed."""
         now = self._clock.now()
         for alert in alerts:
-            for route in self.route.match(alert.labels):
-                self._place(alert, route, now)
+            homes = self._homes.get(alert.fingerprint)
+            if homes is None or any(alert.fingerprint not in home.alerts for home in homes):
+                routes = self.route.match(alert.labels)
+                homes = tuple(self._home(alert, route, now) for route in routes)
+                self._homes[alert.fingerprint] = homes
+            for home in homes:
+                home.alerts[alert.fingerprint] = alert
         _GROUPS.set(len(self._groups))
 
     def groups(self) -> Iterator[Group]:
@@ -103,7 +107,8 @@ class Dispatcher:
         """The group that an alert of these labels is in by a route; None if there is none."""
         return self._groups.get((route.index, route.group_labels(labels)))
 
-    def _place(self, alert: ReceivedAlert, route: Route, now: float) -> None:
+    def _home(self, alert: ReceivedAlert, route: Route, now: float) -> Group:
+        """The group that an alert belongs to by a route; begins one if there is none."""
         labels = route.group_labels(alert.labels)
         group = self._groups.get((route.index, labels))
         if group is None:
@@ -111,9 +116,7 @@ class Dispatcher:
             group = Group.of(route, labels, now if old else now + route.group_wait)
             self._groups[route.index, labels] = group
             self._set_timer(group)
-        if alert.fingerprint not in group.alerts:
-            self._placed[alert.fingerprint] += 1
-        group.alerts[alert.fingerprint] = alert
+        return group
 
     def _set_timer(self, group: Group) -> None:
         self._timers.at(group.due, lambda due: self._ring(group, due))
@@ -171,9 +174,11 @@ class Dispatcher:
         if group.ended:
             del self._groups[group.route.index, group.labels]
             _GROUPS.set(len(self._groups))
-        for fingerprint in fingerprints:
-            self._placed[fingerprint] -= 1
-        gone = [one for one in fingerprints if self._placed[one] <= 0]
+        gone = [one for one in fingerprints if not self._is_held(one)]
         for one in gone:
-            del self._placed[one]
+            del self._homes[one]
         self._settled(gone)
+
+    def _is_held(self, fingerprint: str) -> bool:
+        """Whether some group still has to tell of an alert."""
+        return any(fingerprint in home.alerts for home in self._homes[fingerprint])

@@ -168,9 +168,10 @@ class _Api:
     async def post_alerts(self, request: Request) -> Response:
         """Take alerts in; 200 when they are stored, 400 if some of them could not be taken."""
         document = await _document(request)
-        now, timeout = self._clock.now(), self._manager.alerts.resolve_timeout
-        alerts, faults = read_alerts(document, now, timeout)
-        await self._manager.alerts.put(alerts)
+        known = self._manager.alerts
+        now = self._clock.now()
+        alerts, faults = read_alerts(document, now, known.resolve_timeout, known.get)
+        await known.put(alerts)
         if faults:
             raise BadInput("; ".join(dict.fromkeys(faults)))
         return Response()

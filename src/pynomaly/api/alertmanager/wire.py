@@ -1,7 +1,7 @@
 """Alertmanager's JSON: how alerts and silences are written and read."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,8 +53,12 @@ def read_moment(value: object, name: str) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
+Known = Callable[[str], ReceivedAlert | None]
+"""The alert of a fingerprint, if there is one: what is sent again shares its labels."""
+
+
 def read_alerts(
-    document: object, now: float, resolve_timeout: float
+    document: object, now: float, resolve_timeout: float, known: Known = lambda _: None
 ) -> tuple[list[ReceivedAlert], list[str]]:
     """The alerts of a body, and what is wrong with those that cannot be taken.
 
@@ -66,40 +70,45 @@ def read_alerts(
     alerts, faults = [], []
     for item in document:
         try:
-            alerts.append(_alert(item, now, resolve_timeout))
+            alerts.append(_alert(item, now, resolve_timeout, known))
         except BadInput as error:
             faults.append(error.message)
     return alerts, faults
 
 
-def _alert(item: object, now: float, resolve_timeout: float) -> ReceivedAlert:
+def _alert(item: object, now: float, resolve_timeout: float, known: Known) -> ReceivedAlert:
     if not isinstance(item, dict):
         raise BadInput("an alert is an object with labels")
-    labels = _labels(item.get("labels"), "labels", intern=True)
-    if not labels:
+    pairs = _pairs(item.get("labels"), "labels")
+    if not pairs:
         raise BadInput("at least one label pair required")
     starts_at = read_moment(item.get("startsAt"), "startsAt")
     ends_at = read_moment(item.get("endsAt"), "endsAt")
     starts_at = starts_at or ends_at or now
     if ends_at and ends_at < starts_at:
         raise BadInput("start time must be before end time")
+    labels = Labels.from_sorted(pairs)
+    identity = fingerprint(labels)
+    before = known(identity)
+    annotations = _pairs(item.get("annotations"), "annotations")
+    same = before is not None and before.annotations.pairs == annotations
     return ReceivedAlert(
-        labels=labels,
-        annotations=_labels(item.get("annotations"), "annotations"),
+        labels=_once_each(pairs) if before is None else before.labels,
+        annotations=before.annotations if before and same else Labels.from_sorted(annotations),
         starts_at=starts_at,
         ends_at=ends_at or now + resolve_timeout,
         updated_at=now,
-        fingerprint=fingerprint(labels),
+        fingerprint=identity,
         timeout=not ends_at,
         generator_url=str(item.get("generatorURL") or ""),
         source=SOURCE,
     )
 
 
-def _labels(value: object, what: str, *, intern: bool = False) -> Labels:
-    """A label set; its texts are kept once each if many alerts will have the same."""
+def _pairs(value: object, what: str) -> tuple[tuple[str, str], ...]:
+    """The pairs of a label set, sorted, without those that are empty."""
     if value is None:
-        return Labels()
+        return ()
     if not isinstance(value, dict):
         raise BadInput(f"{what}: an object of texts is expected")
     for name, text in value.items():
@@ -107,9 +116,13 @@ def _labels(value: object, what: str, *, intern: bool = False) -> Labels:
             raise BadInput(f"{what}: the value of {name!r} is not a text")
         if not name:
             raise BadInput(f"invalid {what}: invalid name {name!r}")
-    if intern:
-        return Labels((sys.intern(name), sys.intern(text)) for name, text in value.items())
-    return Labels(value)
+    pairs = sorted(value.items())
+    return tuple(pairs) if all(value.values()) else tuple(pair for pair in pairs if pair[1])
+
+
+def _once_each(pairs: tuple[tuple[str, str], ...]) -> Labels:
+    """A label set whose texts are in memory once, however many alerts have them."""
+    return Labels.from_sorted(tuple((sys.intern(n), sys.intern(v)) for n, v in pairs))
 
 
 def show_alert(
@@ -185,7 +198,7 @@ def read_silence(document: object) -> Silence:
         ends_at=read_moment(document["endsAt"], "endsAt"),
         created_by=_text(document, "createdBy"),
         comment=_text(document, "comment"),
-        annotations=dict(_labels(document.get("annotations"), "annotations")),
+        annotations=dict(_pairs(document.get("annotations"), "annotations")),
         id=_text(document, "id"),
     )
 
