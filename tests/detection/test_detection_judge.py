@@ -1,54 +1,88 @@
 """The judge of every series over stored samples."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pynomaly.detection.config import DetectionSettings
-from pynomaly.detection.history import History, between
-from pynomaly.detection.service import Judge, verdict_labels
+from pynomaly.detection.events import Anomaly
+from pynomaly.detection.points import Points, between
+from pynomaly.detection.service import TOPIC, Judge
+from pynomaly.detection.verdicts import verdict_labels
+from pynomaly.model.clock import FakeClock
 from pynomaly.model.document import ConfigError, load
 from pynomaly.model.labels import Labels
-from pynomaly.model.samples import STALE, SampleBatch, SeriesSamples, is_stale
+from pynomaly.model.samples import STALE, SampleBatch, SeriesSamples
 from pynomaly.promql.contract import Matrix, QueryTimeout
 from pynomaly.promql.local import LocalQuerier
+from pynomaly.storage.bus import Bus
 from pynomaly.storage.samples.memory import MemorySamples
 
 START = 1_700_000_010.0  # on the judge's grid
+STEP = 30.0
+
+
+class Remembering:
+    """The log of anomalies, in memory."""
+
+    def __init__(self) -> None:
+        self.saved: list[Anomaly] = []
+
+    def save(self, anomalies: Sequence[Anomaly]) -> None:
+        self.saved += anomalies
+
+    def open(self) -> list[Anomaly]:
+        newest = {each.id: each for each in self.saved}
+        return [each for each in newest.values() if not each.ended_at]
 
 
 class World:
-    """Samples every 10 s, judged every 30 s."""
+    """A sample of each series every 30 s, judged at once."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, state_file: Path | None = None, **settings: object) -> None:
         self.samples = MemorySamples()
         self.querier = LocalQuerier(self.samples, ThreadPoolExecutor(1))
-        self.settings = DetectionSettings.model_validate(
-            {"window": 20, "min_points": 10, **settings}
-        )
+        self.settings = DetectionSettings.model_validate({"min_points": 48, "floor": 0, **settings})
+        self.state_file = state_file
+        self.anomalies = Remembering()
+        self.bus = Bus(FakeClock(START))
         self.judge = self.new_judge()
         self.now = START
         self.rng = np.random.default_rng(11)
 
     def new_judge(self) -> Judge:
-        return Judge(self.querier, self.samples, self.settings)
+        return Judge(
+            self.querier,
+            self.samples,
+            self.settings,
+            anomalies=self.anomalies,
+            bus=self.bus,
+            state_file=self.state_file,
+        )
 
-    async def store(self, name: str, value: float, **labels: str) -> None:
-        found = Labels({"__name__": name, **labels})
-        await self.samples.append(SampleBatch.of([(found, round(self.now * 1000), value)]))
+    async def store(self, rounds: int, **series: float) -> None:
+        """Store a value of each series for so many rounds, with noise, unjudged."""
+        rows = []
+        for _ in range(rounds):
+            self.now += STEP
+            at = round(self.now * 1000)
+            rows += [
+                (Labels({"__name__": name}), at, value + float(self.rng.normal()))
+                for name, value in series.items()
+            ]
+        await self.samples.append(SampleBatch.of(rows))
 
     async def run(self, rounds: int, **series: float) -> None:
-        """Store a value of each series every 10 s, with a little noise, and judge every 30 s."""
+        """Store and judge, round by round."""
         for _ in range(rounds):
-            for _ in range(3):
-                self.now += 10
-                for name, value in series.items():
-                    await self.store(name, value + self.rng.normal(0, 0.01))
+            await self.store(1, **series)
             await self.judge(self.now)
 
-    async def scores(self) -> dict[str, float]:
-        found = await self.querier.instant("anomaly_score", round(self.now * 1000))
+    async def verdicts(self, name: str = "anomaly_score") -> dict[str, float]:
+        found = await self.querier.instant(name, round(self.now * 1000))
         assert isinstance(found.value, Matrix)
         return {
             labels["of"]: value
@@ -56,14 +90,68 @@ class World:
         }
 
 
+async def learnt(**settings: object) -> World:
+    """A world in which two series have been as ever for long enough."""
+    world = World(**settings)
+    await world.store(150, cpu_usage=75.0, memory_usage=40.0)
+    await world.run(1, cpu_usage=75.0, memory_usage=40.0)
+    return world
+
+
 async def test_a_value_that_stands_out_scores_high_and_the_others_low() -> None:
-    world = World()
-    await world.run(15, cpu_usage=75.0, memory_usage=40.0)
-    assert max((await world.scores()).values()) < 0.7
-    await world.run(1, cpu_usage=99.0, memory_usage=40.0)
-    scores = await world.scores()
-    assert scores["cpu_usage"] > 0.99
-    assert scores["memory_usage"] < 0.7
+    world = await learnt()
+    assert max((await world.verdicts()).values()) < 0.5
+    await world.run(4, cpu_usage=175.0, memory_usage=40.0)
+    scores = await world.verdicts()
+    assert scores["cpu_usage"] > 0.6
+    assert scores["memory_usage"] < 0.5
+
+
+async def test_what_was_expected_is_written_beside_a_high_score() -> None:
+    world = await learnt()
+    assert await world.verdicts("anomaly_expected") == {}
+    await world.run(2, cpu_usage=175.0, memory_usage=40.0)
+    assert set(await world.verdicts("anomaly_expected")) == {"cpu_usage"}
+    lower, upper = await world.verdicts("anomaly_lower"), await world.verdicts("anomaly_upper")
+    assert lower["cpu_usage"] < upper["cpu_usage"]
+
+
+async def test_verdicts_of_watched_series_are_always_written() -> None:
+    world = await learnt(floor=1.0, watch="memory_.*")
+    await world.run(1, cpu_usage=75.0, memory_usage=40.0)
+    for name in ("anomaly_score", "anomaly_expected", "anomaly_lower", "anomaly_upper"):
+        assert set(await world.verdicts(name)) == {"memory_usage"}
+
+
+async def test_below_the_floor_nothing_is_written_and_a_score_ends() -> None:
+    world = await learnt(floor=0.5)
+    assert await world.verdicts() == {}
+    await world.run(2, cpu_usage=175.0, memory_usage=40.0)
+    assert set(await world.verdicts()) == {"cpu_usage"}
+    await world.run(400, cpu_usage=175.0, memory_usage=40.0)
+    assert await world.verdicts() == {}
+
+
+async def test_an_anomaly_is_told_once_with_what_was_expected_and_why() -> None:
+    world = await learnt()
+    with world.bus.subscribe([TOPIC]) as told:
+        await world.run(5, cpu_usage=175.0, memory_usage=40.0)
+        assert (await told.next()) is not None
+    first, *others = world.anomalies.saved
+    assert {each.id for each in others} <= {first.id}  # it may have grown
+    assert (first.metric, first.direction, first.ended_at) == ("cpu_usage", "above", 0)
+    assert abs(first.expected - 75) < 20
+    assert 0.5 < first.score <= 1
+    assert 0 < first.confidence <= 1
+    assert "where" in first.explanation
+    assert "above what was expected" in first.explanation
+
+
+async def test_an_anomaly_ends_when_the_new_normal_has_lasted() -> None:
+    world = await learnt()
+    await world.run(700, cpu_usage=175.0, memory_usage=40.0)
+    assert world.anomalies.saved[-1].ended_at > world.anomalies.saved[0].started_at
+    assert world.anomalies.open() == []
 
 
 async def test_a_score_carries_the_labels_of_its_series() -> None:
@@ -73,100 +161,105 @@ async def test_a_score_carries_the_labels_of_its_series() -> None:
 
 async def test_a_young_series_is_not_judged() -> None:
     world = World()
-    await world.run(10, cpu_usage=1.0)
-    assert await world.scores() == {}
+    await world.run(48, cpu_usage=1.0)
+    assert await world.verdicts() == {}
     await world.run(1, cpu_usage=1.0)
-    assert set(await world.scores()) == {"cpu_usage"}
+    assert set(await world.verdicts()) == {"cpu_usage"}
 
 
 async def test_counters_are_judged_by_their_rate_and_restarts_are_no_anomaly() -> None:
     world = World()
     total = 0.0
 
-    async def count(per_round: float) -> None:
+    async def count(rounds: int, per_round: float) -> None:
         nonlocal total
-        total += per_round + world.rng.integers(-3, 4)
-        world.now += 30
-        await world.store("requests_total", total)
-        await world.judge(world.now)
+        for _ in range(rounds):
+            total += per_round + world.rng.integers(-3, 4)
+            world.now += STEP
+            labels = Labels({"__name__": "requests_total"})
+            at = round(world.now * 1000)
+            await world.samples.append(SampleBatch.of([(labels, at, total)]))
+            await world.judge(world.now)
 
-    for _ in range(15):
-        await count(100)
+    await count(150, 100)
     total = 0.0  # restarted: about 100 since
-    await count(100)
-    assert (await world.scores())["requests_total"] < 0.9
-    await count(1000)
-    assert (await world.scores())["requests_total"] > 0.99
+    await count(1, 100)
+    assert (await world.verdicts())["requests_total"] < 0.5
+    await count(3, 1000)
+    assert (await world.verdicts())["requests_total"] > 0.6
 
 
 async def test_verdicts_alerts_and_buckets_are_not_judged() -> None:
     world = World(exclude="secret_.*")
-    await world.run(
-        15,
-        cpu=1.0,
-        anomaly_expected=1.0,
-        ALERTS=1.0,
-        ALERTS_FOR_STATE=1.0,
-        scrape_duration_seconds=1.0,
-        took_bucket=1.0,
-        secret_thing=1.0,
+    names = (
+        "anomaly_expected",
+        "ALERTS",
+        "ALERTS_FOR_STATE",
+        "scrape_duration_seconds",
+        "took_bucket",
+        "secret_thing",
     )
-    assert set(await world.scores()) == {"cpu"}
+    await world.store(60, cpu=1.0, **dict.fromkeys(names, 1.0))
+    await world.run(1, cpu=1.0, **dict.fromkeys(names, 1.0))
+    assert set(await world.verdicts()) == {"cpu"}
 
 
-async def test_a_new_process_knows_the_history_at_once() -> None:
-    world = World()
-    await world.run(15, cpu_usage=75.0)
-    world.judge = world.new_judge()
-    await world.run(1, cpu_usage=99.0)
-    assert (await world.scores())["cpu_usage"] > 0.99
-
-
-async def test_it_agrees_with_a_judge_that_has_been_there_all_the_time() -> None:
-    world = World()
-    await world.run(30, a=5.0, b_total=7.0)
-    await world.judge(world.now + 30)
-    late = world.new_judge()
-    await late._catch_up(round(world.now * 1000))
-    rows = np.arange(len(late._history))
-    theirs = [world.judge._history.labels.index(labels) for labels in late._history.labels]
-    assert np.allclose(
-        late._history.matrix(rows)[:, 2:], world.judge._history.matrix(np.array(theirs))[:, 2:]
-    )
-
-
-async def test_below_the_floor_nothing_is_written_and_a_score_ends() -> None:
-    world = World(floor=0.9)
-    await world.run(15, cpu_usage=75.0)
-    assert await world.scores() == {}
-    await world.run(1, cpu_usage=99.0)
-    assert set(await world.scores()) == {"cpu_usage"}
+async def test_history_beyond_the_setting_is_not_learnt_from() -> None:
+    world = World(history="10m")
+    await world.store(150, cpu_usage=75.0)
     await world.run(1, cpu_usage=75.0)
-    assert await world.scores() == {}
+    assert await world.verdicts() == {}  # 21 points
+
+
+async def test_a_new_process_goes_on_where_the_old_one_stopped(tmp_path: Path) -> None:
+    one, other = World(tmp_path / "state.npz", history="10m"), World()
+    for world in (one, other):
+        await world.run(60, a=5.0, b_total=7.0)
+    await one.judge.close()
+    one.judge = one.new_judge()
+    await one.judge.start()
+    for world in (one, other):
+        await world.store(3, a=5.0, b_total=7.0)  # while nobody looked
+        await world.run(2, a=50.0, b_total=7.0)
+    assert await one.verdicts() == await other.verdicts()
+
+
+async def test_an_anomaly_that_lasts_over_a_restart_stays_one(tmp_path: Path) -> None:
+    world = World(tmp_path / "state.npz")
+    await world.store(150, cpu_usage=75.0)
+    await world.run(5, cpu_usage=175.0)
+    await world.judge.close()
+    world.judge = world.new_judge()
+    await world.judge.start()
+    await world.run(700, cpu_usage=175.0)
+    assert len({each.id for each in world.anomalies.saved}) == 1
+    assert world.anomalies.open() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"not a state", b"PK\x03\x04 torn"])
+async def test_a_state_that_cannot_be_read_is_learnt_anew(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state.npz").write_bytes(content)
+    world = World(tmp_path / "state.npz")
+    await world.judge.start()
+    await world.store(60, a=1.0)
+    await world.run(1, a=1.0)
+    assert set(await world.verdicts()) == {"a"}
 
 
 async def test_a_series_without_new_samples_is_not_judged_again() -> None:
-    world = World()
-    await world.run(15, cpu_usage=75.0)
-    before = world.judge._history.matrix(np.array([0]))
-    world.now += 30
+    world = await learnt()
+    before = world.judge._scorer.points(np.arange(2)).tolist()
+    world.now += STEP
     await world.judge(world.now)
-    assert np.array_equal(world.judge._history.matrix(np.array([0])), before, equal_nan=True)
+    assert world.judge._scorer.points(np.arange(2)).tolist() == before
 
 
 async def test_series_beyond_the_limit_are_left_out() -> None:
     world = World(max_series=2)
-    await world.run(12, a=1.0, b=2.0, c=3.0)
-    assert len(await world.scores()) == 2
-    assert world.judge._history.left_out == 1
-
-
-async def test_a_series_that_ended_is_forgotten() -> None:
-    world = World()
-    await world.run(12, a=1.0, b=2.0)
-    await world.run(25, a=1.0)
-    assert [labels.name for labels in world.judge._history.labels] == ["a"]
-    assert len(world.judge._ids) == 1
+    await world.store(60, a=1.0, b=2.0, c=3.0)
+    await world.run(1, a=1.0, b=2.0, c=3.0)
+    assert len(await world.verdicts()) == 2
+    assert world.judge._points.left_out == 1
 
 
 async def test_history_that_cannot_be_read_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,8 +275,8 @@ async def test_history_that_cannot_be_read_is_left_out(monkeypatch: pytest.Monke
         return await original(expr, at_ms)
 
     monkeypatch.setattr(world.querier, "instant", failing)
-    await world.run(12, cpu_usage=75.0)
-    assert set(await world.scores()) == {"cpu_usage"}
+    await world.run(60, cpu_usage=75.0)
+    assert set(await world.verdicts()) == {"cpu_usage"}
 
 
 def samples(*series: tuple[str, list[tuple[int, float]]]) -> SeriesSamples:
@@ -196,21 +289,33 @@ def samples(*series: tuple[str, list[tuple[int, float]]]) -> SeriesSamples:
     )
 
 
-def test_history_grows_with_the_number_of_series_and_keeps_its_points() -> None:
-    history = History(10, 5000)
-    for at in (1000, 2000):
-        batch = samples(*((f"m{n}", [(at, float(n + at))]) for n in range(1000)))
-        history.push(*history.points(batch))
-    found = history.matrix(np.arange(1000))
-    assert np.array_equal(found[:, -2], np.arange(1000) + 1000.0)
-    assert np.array_equal(found[:, -1], np.arange(1000) + 2000.0)
+def test_rows_rise_whatever_the_order_of_the_series_and_grow_with_their_number() -> None:
+    sizes: list[int] = []
+    points = Points(5000, lambda rows, size: sizes.append(size))
+    points.next_points(samples(*((f"m{n}", [(1000, float(n))]) for n in range(1000))))
+    backwards = samples(*((f"m{n}", [(2000, float(n))]) for n in reversed(range(1000))))
+    rows, ms, values = points.next_points(backwards)
+    assert np.array_equal(rows, np.arange(1000))
+    assert np.array_equal(values, np.arange(1000.0))
+    assert set(ms.tolist()) == {2000}
+    assert sizes[-1] >= 1000
+
+
+def test_a_series_that_is_gone_makes_room() -> None:
+    kept: list[list[int]] = []
+    points = Points(10, lambda rows, size: kept.append(rows.tolist()))
+    points.next_points(samples(("a", [(1000, 1.0)]), ("b", [(5000, 1.0)])))
+    assert points.forget(2000)
+    assert not points.forget(2000)
+    assert [labels.name for labels in points.labels] == ["b"]
+    assert kept[-1] == [1]
 
 
 def test_a_staleness_marker_is_no_point() -> None:
-    history = History(10, 10)
-    rows, _ = history.points(samples(("a", [(1, 1.0), (2, float(STALE))]), ("b", [(1, 1.0)])))
-    assert [history.labels[row].name for row in rows.tolist()] == ["b"]
-    assert not is_stale(history.matrix(rows)).any()
+    points = Points(10, lambda rows, size: None)
+    ended = ("a", [(1, 1.0), (2, float(STALE))])
+    rows, _, _ = points.next_points(samples(ended, ("b", [(1, 1.0)])))
+    assert [points.labels[row].name for row in rows.tolist()] == ["b"]
 
 
 def test_samples_between_two_times() -> None:
@@ -218,6 +323,14 @@ def test_samples_between_two_times() -> None:
     assert (found.offsets.tolist(), found.values.tolist()) == ([0, 1, 1], [2.0])
 
 
-def test_a_wrong_expression_in_the_settings_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"exclude: .*is not a valid RE2"):
-        load("exclude: '('", "d.yml", DetectionSettings)
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("exclude: '('", r"exclude: .*is not a valid RE2"),
+        ("timezone: Mars/Base", "is no time zone"),
+        ("budget: 0", "budget"),
+    ],
+)
+def test_a_wrong_setting_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load(text, "d.yml", DetectionSettings)

@@ -38,7 +38,7 @@ prometheus:
 rules:
   rule_files: [rules.yml]
 components:
-  anomaly_detection: {interval: 1s, min_points: 3}
+  anomaly_detection: {interval: 1s, min_points: 24, floor: 0}
 """
 
 

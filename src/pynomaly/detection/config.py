@@ -1,5 +1,7 @@
 """Settings of the judge of every series."""
 
+import zoneinfo
+
 from pydantic import Field, field_validator
 
 from pynomaly.model.document import Section
@@ -9,40 +11,74 @@ from pynomaly.model.matcher import compile_anchored
 
 
 class DetectionSettings(Section):
-    """Which series are judged, and how often."""
+    """Which series are judged, how often, and what is written of it."""
 
     interval: Duration = Field(
         default=30.0, ge=1, description="How often new samples are judged: one point per interval."
     )
-    window: int = Field(
-        default=120,
-        ge=10,
-        le=10_000,
-        description="How many points of each series the usual is learnt from.",
+    history: Duration = Field(
+        default=2 * 86_400.0,
+        ge=0,
+        description="How far back stored samples are learnt from when there is no state of an "
+        "earlier run.",
     )
     min_points: int = Field(
-        default=20, ge=3, description="With fewer points than this a series is not judged yet."
+        default=100,
+        ge=24,
+        le=100_000,
+        description="With fewer points than this a series is not judged yet.",
     )
     max_series: int = Field(
-        default=10_000, ge=1, description="The most series that are judged; more are left out."
+        default=10_000,
+        ge=1,
+        description="The most series that are judged; more are left out. Each takes 4 KB.",
+    )
+    budget: float = Field(
+        default=0.1,
+        gt=0,
+        description="How many anomalies a week a series that is in order may have.",
     )
     floor: float = Field(
-        default=0.0,
+        default=0.4,
         ge=0,
         le=1,
         description="Scores below this are not written. 0 writes one series of scores for each "
-        "series that is judged; 0.5 writes those that stand out.",
+        "series that is judged; 0.4 writes those that begin to stand out.",
+    )
+    band_from: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="From this score on `anomaly_expected`, `anomaly_lower` and `anomaly_upper` "
+        "are written as well.",
+    )
+    watch: str = Field(
+        default="",
+        description="A regular expression of metric names whose verdicts are always written.",
     )
     exclude: str = Field(
         default="",
         description="A regular expression of further metric names that are not judged.",
     )
+    timezone: str = Field(
+        default="UTC",
+        description="The zone whose hours and weekdays seasons follow, such as `Europe/Berlin`.",
+    )
 
-    @field_validator("exclude")
+    @field_validator("exclude", "watch")
     @classmethod
     def _is_regex(cls, value: str) -> str:
         try:
             compile_anchored(value)
         except BadInput as error:
             raise ValueError(error.message) from error
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_zone(cls, value: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is no time zone; write it like Europe/Berlin") from error
         return value

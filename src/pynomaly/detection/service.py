@@ -1,27 +1,39 @@
-"""The judge of every series: reads what is new, scores it, and writes ``anomaly_score``."""
+"""The judge of every series: reads what is new, scores it, writes verdicts, tells anomalies."""
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import Counter, Gauge, Histogram
 
+from pynomaly.detection import memory
 from pynomaly.detection.config import DetectionSettings
-from pynomaly.detection.contract import Detector
-from pynomaly.detection.history import History, between
-from pynomaly.detection.zscore import RobustZScore
+from pynomaly.detection.events import Anomaly, anomaly_id
+from pynomaly.detection.points import Points, between
+from pynomaly.detection.repository import AnomalyLog
+from pynomaly.detection.streaming.columns import Rows
+from pynomaly.detection.streaming.episodes import Changes, EpisodeMachine
+from pynomaly.detection.streaming.scorer import Scored, StreamScorer
+from pynomaly.detection.streaming.statistics import TAILS
+from pynomaly.detection.verdicts import Verdicts
 from pynomaly.model.errors import PynomalyError
-from pynomaly.model.labels import METRIC_NAME, Labels, series_id
-from pynomaly.model.samples import STALE, SampleBatch, SeriesSamples
+from pynomaly.model.labels import Labels
+from pynomaly.model.matcher import compile_anchored
+from pynomaly.model.samples import SampleBatch, SeriesSamples
 from pynomaly.observability import REGISTRY
 from pynomaly.promql.contract import Querier, QueryError
+from pynomaly.storage.bus import Bus
 from pynomaly.storage.peer.errors import PeerAway
 from pynomaly.storage.samples.contract import Appender
 
 log = logging.getLogger(__name__)
 
-SCORE = "anomaly_score"
+TOPIC = "anomalies"
 
 # Verdicts are not judged again; buckets, sums and facts have no usual value of their own; and how
 # long one's own measuring took is not what is watched.
@@ -30,8 +42,10 @@ _NOT_JUDGED = (
     r"|.*_bucket|.*_sum|.*_created|.*_info"
 )
 
-_PIECE = 10
-"""Intervals of history that are read at once."""
+_PIECE_SECONDS = 1200.0
+"""History that is read at once."""
+_FORGET_SECONDS = 7 * 86_400.0
+"""A series that is gone for so long begins anew."""
 
 _JUDGED = Counter(
     "pynomaly_detection_points", "Points of series that were judged.", registry=REGISTRY
@@ -46,6 +60,17 @@ _LEFT_OUT = Gauge(
     "Series that are not judged since there are more than the setting max_series.",
     registry=REGISTRY,
 )
+_LEARNING = Gauge(
+    "pynomaly_detection_learning_series",
+    "Series of which too little was seen yet to judge them.",
+    registry=REGISTRY,
+)
+_EVENTS = Counter(
+    "pynomaly_detection_anomalies",
+    "Anomalies that began.",
+    ["severity"],
+    registry=REGISTRY,
+)
 _SECONDS = Histogram(
     "pynomaly_detection_run_seconds",
     "How long it took to read and judge what was new.",
@@ -57,8 +82,8 @@ _SECONDS = Histogram(
 class Judge:
     """Periodic work for the scheduler: run ``judge(due)`` every ``settings.interval`` seconds.
 
-    Keeps the last points of each series in memory (8 bytes a point) and reads only what came
-    since its last run; the first run reads the whole window.
+    Reads only what came since its last run; the first run learns from history, or from where the
+    state in ``state_file`` ends. Keeps some 4 KB of state a series.
     """
 
     def __init__(
@@ -66,44 +91,69 @@ class Judge:
         querier: Querier,
         appender: Appender,
         settings: DetectionSettings | None = None,
-        detector: Detector | None = None,
+        *,
+        anomalies: AnomalyLog | None = None,
+        bus: Bus | None = None,
+        state_file: Path | None = None,
     ) -> None:
         self._settings = settings or DetectionSettings()
         self._querier = querier
         self._appender = appender
-        self._detector = detector or RobustZScore(self._settings.min_points)
-        self._history = History(self._settings.window, self._settings.max_series)
+        self._anomalies = anomalies
+        self._bus = bus
+        self._file = state_file
+        self._zone = ZoneInfo(self._settings.timezone)
         self._step = round(self._settings.interval * 1000)
-        self._ids: dict[Labels, int] = {}
-        self._verdicts: dict[int, Labels] = {}
-        self._written: set[int] = set()
+        self._scorer = StreamScorer(min_points=self._settings.min_points)
+        self._episodes = EpisodeMachine(budget=self._settings.budget)
+        self._lasting: dict[int, Anomaly] = {}
+        self._points = Points(self._settings.max_series, self._resize)
+        self._verdicts = Verdicts(self._settings.floor, self._settings.band_from)
+        self._watched = compile_anchored(self._settings.watch or "^$")
         self._seen_to = 0
         names = _NOT_JUDGED + (f"|{self._settings.exclude}" if self._settings.exclude else "")
         escaped = names.replace("\\", "\\\\").replace('"', '\\"')
         self._selector = f'{{__name__=~".+",__name__!~"{escaped}"}}'
 
+    async def start(self) -> None:
+        """Take up the state of an earlier run, if there is one."""
+        if self._file is not None:
+            await asyncio.to_thread(self._restore, self._file)
+
+    async def close(self) -> None:
+        """Save the state."""
+        if self._file is not None:
+            await asyncio.to_thread(self._save, self._file)
+
+    async def save(self, due: float) -> None:
+        """Save the state, so that a crash costs little."""
+        await self.close()
+
     async def __call__(self, due: float) -> None:
-        """Judge what came until ``due`` (epoch seconds) and write the scores with that time.
+        """Judge what came until ``due`` (epoch seconds) and write the verdicts with that time.
 
         Raises:
             QueryError, QueryTimeout, PeerAway: the samples cannot be read; the next run reads them.
-            EngineBusy, DiskFull, PeerAway: the scores were not stored.
+            EngineBusy, DiskFull, PeerAway: the verdicts were not stored.
         """
         with _SECONDS.time():
-            batch = await self._run(round(due * 1000))
+            batch, changed = await self._run(round(due * 1000))
         if len(batch):
             await self._appender.append(batch)
+        await self._tell(changed)
 
-    async def _run(self, due_ms: int) -> SampleBatch:
+    async def _run(self, due_ms: int) -> tuple[SampleBatch, list[Anomaly]]:
         await self._catch_up(due_ms - self._step)
         samples = await self._read(max(self._seen_to, due_ms - self._step), due_ms)
         return await asyncio.to_thread(self._judge, samples, due_ms)
 
     async def _catch_up(self, until_ms: int) -> None:
         """Learn from what was stored before, piece by piece, so that memory stays bounded."""
-        start = max(self._seen_to, until_ms - self._settings.window * self._step)
-        for since in range(start, until_ms, _PIECE * self._step):
-            until = min(since + _PIECE * self._step, until_ms)
+        back = round(self._settings.history * 1000) // self._step * self._step
+        start = max(self._seen_to, until_ms - back)
+        piece = max(1, round(_PIECE_SECONDS * 1000) // self._step) * self._step
+        for since in range(start, until_ms, piece):
+            until = min(since + piece, until_ms)
             try:
                 samples = await self._read(since, until)
             except PeerAway:
@@ -122,54 +172,135 @@ class Judge:
         return found.value
 
     def _learn(self, samples: SeriesSamples, since_ms: int, until_ms: int) -> None:
+        if not len(samples.ts):
+            return
         for start in range(since_ms, until_ms, self._step):
             part = between(samples, start, min(start + self._step, until_ms))
-            self._history.push(*self._history.points(part))
+            rows, ms, values = self._points.next_points(part)
+            if len(rows):
+                self._step_all(rows, ms, values)
 
-    def _judge(self, samples: SeriesSamples, due_ms: int) -> SampleBatch:
-        rows, values = self._history.points(samples)
-        self._detector.fit(self._history.matrix(rows))
-        scores = self._detector.score(values[:, np.newaxis])[:, 0]
-        # Only now: a value is judged by what came before it.
-        self._history.push(rows, values)
-        _JUDGED.inc(int(np.count_nonzero(~np.isnan(scores))))
-        _SERIES.set(len(self._history))
-        _LEFT_OUT.set(self._history.left_out)
-        batch = self._batch(rows, scores, due_ms)
-        if self._history.forget(due_ms - self._step * self._settings.window):
-            kept = self._history.labels
-            self._ids = {each: self._ids[each] for each in kept if each in self._ids}
-            numbers = set(self._ids.values())
-            self._verdicts = {n: v for n, v in self._verdicts.items() if n in numbers}
-        return batch
+    def _judge(self, samples: SeriesSamples, due_ms: int) -> tuple[SampleBatch, list[Anomaly]]:
+        rows, ms, values = self._points.next_points(samples)
+        _SERIES.set(len(self._points))
+        _LEFT_OUT.set(self._points.left_out)
+        if not len(rows):
+            return SampleBatch.of([]), []
+        scored, changes = self._step_all(rows, ms, values)
+        known = ~np.isnan(scored.score)
+        _JUDGED.inc(int(np.count_nonzero(known)))
+        _LEARNING.set(int(np.count_nonzero(~known)))
+        labels = [self._points.labels[row] for row in rows.tolist()]
+        watched = np.array([bool(self._watched.fullmatch(each.name)) for each in labels])
+        batch = self._verdicts.batch(labels, scored, watched, due_ms)
+        changed = self._anomalies_of(rows, values, scored, changes, due_ms / 1000)
+        if self._points.forget(due_ms - round(_FORGET_SECONDS * 1000)):
+            self._verdicts.forget_but(self._points.labels)
+        return batch, changed
 
-    def _batch(
-        self, rows: NDArray[np.int64], scores: NDArray[np.float64], due_ms: int
-    ) -> SampleBatch:
-        numbers = [self._verdict(self._history.labels[row]) for row in rows.tolist()]
-        said = scores >= self._settings.floor  # false for NaN
-        written = [n for n, yes in zip(numbers, said.tolist(), strict=True) if yes]
-        # A score that fell below the floor ends; one whose series had nothing new stays as it is.
-        ended = list(self._written.intersection(numbers).difference(written))
-        self._written = self._written.difference(ended).union(written)
-        return SampleBatch(
-            ids=np.array([*written, *ended], dtype=np.uint64),
-            ts=np.full(len(written) + len(ended), due_ms, dtype=np.int64),
-            values=np.concatenate([scores[said], np.full(len(ended), STALE)]),
-            labels=dict(self._verdicts),
+    def _step_all(
+        self, rows: Rows, ms: NDArray[np.int64], values: NDArray[np.float64]
+    ) -> tuple[Scored, Changes]:
+        seconds = ms // 1000 + self._offset(int(ms[0]))
+        scored = self._scorer.update(rows, seconds, values)
+        return scored, self._episodes.step(rows, scored.rarity, self._scorer.interval(rows))
+
+    def _offset(self, at_ms: int) -> int:
+        """Seconds by which the zone's clocks are ahead of UTC."""
+        if self._settings.timezone == "UTC":
+            return 0
+        offset = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self._zone).utcoffset()
+        return round(offset.total_seconds()) if offset else 0
+
+    def _anomalies_of(
+        self,
+        rows: Rows,
+        values: NDArray[np.float64],
+        scored: Scored,
+        changes: Changes,
+        at: float,
+    ) -> list[Anomaly]:
+        """The anomalies that began, grew or ended now."""
+        found = []
+        for i in np.flatnonzero(changes.opened | changes.escalated).tolist():
+            row = int(rows[i])
+            anomaly = _anomaly(self._points.labels[row], i, values, scored, changes, at)
+            before = self._lasting.get(row)
+            if before is not None:
+                anomaly = before.grown(anomaly)
+            else:
+                _EVENTS.labels(anomaly.severity.value).inc()
+            self._lasting[row] = anomaly
+            found.append(anomaly)
+        for i in np.flatnonzero(changes.closed & ~changes.opened).tolist():
+            ended = self._lasting.pop(int(rows[i]), None)
+            if ended is not None:
+                found.append(ended.closed(at))
+        return found
+
+    async def _tell(self, changed: Sequence[Anomaly]) -> None:
+        if not changed:
+            return
+        if self._anomalies is not None:
+            await asyncio.to_thread(self._anomalies.save, changed)
+        if self._bus is not None:
+            self._bus.publish(TOPIC, {"anomalies": [each.id for each in changed]})
+
+    def _resize(self, rows: Rows, size: int) -> None:
+        self._scorer.resize(rows, size)
+        self._episodes.resize(rows, size)
+        place = {old: new for new, old in enumerate(rows.tolist())}
+        self._lasting = {place[r]: a for r, a in self._lasting.items() if r in place}
+
+    def _save(self, path: Path) -> None:
+        if not self._seen_to:
+            return
+        known = memory.Remembered(
+            self._points.labels,
+            self._seen_to,
+            self._points.last,
+            self._scorer,
+            self._episodes.state,
         )
+        try:
+            memory.save(path, known)
+        except OSError as error:
+            log.warning("what was learnt of the series is not saved: %s", error)
 
-    def _verdict(self, labels: Labels) -> int:
-        """The id of the series that holds the scores of this one."""
-        number = self._ids.get(labels)
-        if number is None:
-            verdict = verdict_labels(labels)
-            number = self._ids[labels] = series_id(verdict)
-            self._verdicts[number] = verdict
-        return number
+    def _restore(self, path: Path) -> None:
+        known = memory.load(path, self._settings.min_points)
+        if known is None:
+            return
+        self._scorer = known.scorer
+        self._episodes.restore(known.episodes)
+        self._points.restore(known.labels, known.last)
+        self._seen_to = known.seen_to_ms
+        if self._anomalies is not None:
+            lasting = {each.labels: each for each in self._anomalies.open()}
+            rows = enumerate(known.labels)
+            self._lasting = {row: lasting[labels] for row, labels in rows if labels in lasting}
 
 
-def verdict_labels(labels: Labels) -> Labels:
-    """``anomaly_score`` with the labels of the series that is judged, and its name as ``of``."""
-    given = {"exported_of" if name == "of" else name: value for name, value in labels.items()}
-    return Labels({**given, METRIC_NAME: SCORE, "of": labels.name})
+def _anomaly(
+    labels: Labels,
+    i: int,
+    values: NDArray[np.float64],
+    scored: Scored,
+    changes: Changes,
+    at: float,
+) -> Anomaly:
+    return Anomaly(
+        id=anomaly_id(labels, at),
+        labels=labels,
+        started_at=at,
+        peaked_at=at,
+        ended_at=0.0,
+        score=float(scored.score[i]),
+        confidence=float(changes.confidence[i]),
+        value=float(values[i]),
+        expected=float(scored.expected[i]),
+        lower=float(scored.lower[i]),
+        upper=float(scored.upper[i]),
+        direction="above" if scored.direction[i] >= 0 else "below",
+        cause=TAILS[int(scored.cause[i])].name,
+    )

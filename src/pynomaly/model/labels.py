@@ -23,6 +23,7 @@ class Labels(Mapping[str, str]):
     __slots__ = ("_hash", "pairs")
 
     pairs: tuple[tuple[str, str], ...]
+    _hash: int
 
     def __init__(self, labels: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         items = dict(labels).items()

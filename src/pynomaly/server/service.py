@@ -25,6 +25,7 @@ from pynomaly.alerting.explain.service import Explainer
 from pynomaly.alerting.heartbeat import Heartbeat
 from pynomaly.api import alertmanager as alertmanager_api
 from pynomaly.api import alerts as alerts_api
+from pynomaly.api import anomalies as anomalies_api
 from pynomaly.api import app as api_app
 from pynomaly.api import control, health, ingest, prometheus
 from pynomaly.api import notifications as notifications_api
@@ -37,7 +38,7 @@ from pynomaly.api import storage as storage_api
 from pynomaly.api.prometheus import admin as admin_api
 from pynomaly.api.prometheus import exemplars as exemplars_api
 from pynomaly.api.prometheus.status import Runtime
-from pynomaly.detection.service import Judge
+from pynomaly.detection.repository import AnomalyRepository
 from pynomaly.ingest.host import HostCollector
 from pynomaly.ingest.host.process import register_process_metrics
 from pynomaly.ingest.push import PushDeps
@@ -56,6 +57,7 @@ from pynomaly.server import effective, prometheus_api
 from pynomaly.server.administration import NothingHere, StoreAdministration
 from pynomaly.server.alerting import Alerting
 from pynomaly.server.backends import Backend, Site, open_backend
+from pynomaly.server.detection import judge_series, keep_anomalies
 from pynomaly.server.files import NamedFiles, load_named_files
 from pynomaly.server.health import HealthBoard, of_attempts, of_job, of_scraping, of_trouble
 from pynomaly.server.listener import Listener, bind
@@ -142,7 +144,7 @@ class Service:
         self._backtests = self._look_back()
         self._lint = self._look_at_rules()
         self._alerting = await self._notify(records, files)
-        self._judge()
+        self._anomalies = await self._judge(records)
         self._scraping = await self._scrape(files)
         self._schedule_upkeep(records, audit)
         say("Opening the doors …")
@@ -308,14 +310,25 @@ class Service:
             self._scheduler.every("heartbeat", settings.heartbeat.interval, heartbeat.beat)
         return alerting
 
-    def _judge(self) -> None:
+    async def _judge(self, records: Records) -> AnomalyRepository:
+        anomalies = AnomalyRepository(records)
+        days = self._configuration.global_.data_retention_days
+        keep_anomalies(anomalies, self._clock, self._scheduler, days)
         settings = self._configuration.components.anomaly_detection
         if not settings.enabled:
             self.health.disable("anomaly_detection", "components.anomaly_detection.enabled")
-            return
-        judge = Judge(self._backend.judging, self._backend.appender, settings)
-        job = self._scheduler.every("detection", settings.interval, judge)
-        self.health.add("anomaly_detection", of_job(job))
+            return anomalies
+        await judge_series(
+            settings,
+            self._backend,
+            anomalies,
+            bus=self._bus,
+            scheduler=self._scheduler,
+            health=self.health,
+            undo=self._undo,
+            data_dir=self.data_dir,
+        )
+        return anomalies
 
     async def _scrape(self, files: NamedFiles) -> ScrapeManager:
         settings = self._configuration.components.metrics.scrape
@@ -403,6 +416,7 @@ class Service:
                     Explainer(self._alerting.manager, self._records, self._clock),
                     self._clock,
                 ),
+                anomalies_api.router(self._anomalies, self._clock),
                 health.router(self.health),
                 control.router(self.reload),
                 admin_api.router(administration, self.health.ready, enabled=enabled),

@@ -15,9 +15,11 @@ from alembic.script import ScriptDirectory
 
 import pynomaly.access.audit
 import pynomaly.alerting.alerts.repository
+import pynomaly.alerting.delivery.repository
 import pynomaly.alerting.explain.repository
 import pynomaly.alerting.notifications.repository
-import pynomaly.alerting.silences.repository  # noqa: F401 - these declare their tables
+import pynomaly.alerting.silences.repository
+import pynomaly.detection.repository  # noqa: F401 - these declare their tables
 from pynomaly.storage.records import (
     Base,
     Records,

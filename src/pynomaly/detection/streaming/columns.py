@@ -67,8 +67,17 @@ class Columns:
 
     @classmethod
     def of_arrays(cls, prefix: str, arrays: Mapping[str, AnyArray]) -> Self:
-        """What ``arrays`` gave. Raises KeyError when one is missing."""
-        return cls(**{name: np.array(arrays[f"{prefix}.{name}"]) for name in cls.SPEC})
+        """What ``arrays`` gave.
+
+        Raises:
+            KeyError: one is missing.
+            ValueError: one has another shape or type than this version's.
+        """
+        found = {name: np.array(arrays[f"{prefix}.{name}"]) for name in cls.SPEC}
+        for name, column in cls.SPEC.items():
+            if found[name].shape[1:] != column.shape or found[name].dtype != column.dtype:
+                raise ValueError(f"{prefix}.{name} is of another version")
+        return cls(**found)
 
     @property
     def bytes_per_series(self) -> int:

@@ -95,6 +95,15 @@ class EpisodeMachine:
         found: NDArray[np.bool_] = self._state.hold[rows] > 0
         return found
 
+    @property
+    def state(self) -> Episodes:
+        """The state, to be saved."""
+        return self._state
+
+    def restore(self, state: Episodes) -> None:
+        """Go on from a state that was saved."""
+        self._state = state
+
     def resize(self, rows: Rows, size: int) -> None:
         """Keep these rows, in this order, and have room for ``size``."""
         self._state = self._state.resized(rows, size)

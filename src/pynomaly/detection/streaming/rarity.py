@@ -19,7 +19,7 @@ from pynomaly.detection.streaming.columns import Column, Columns, FloatArray
 BLOCK = 24
 """Points whose largest value counts once, so that one long excursion does not fill the table."""
 KEPT = 8
-_WARM = 100
+MIN_POINTS = 100
 """Points before anything is judged."""
 _PRIOR_WEIGHT = 100.0
 _YOUTH = 2.0
@@ -80,7 +80,8 @@ def records_of(tails: Sequence[Tail]) -> type[Records]:
 class RarityJudge:
     """Judges statistics ``[series, statistics]`` by the records of each series."""
 
-    def __init__(self, tails: Sequence[Tail]) -> None:
+    def __init__(self, tails: Sequence[Tail], min_points: int = MIN_POINTS) -> None:
+        self._min_points = min_points
         self.tails = tuple(tails)
         self._rank = np.array([tail.rank for tail in tails])
         self._prior = np.array([tail.index for tail in tails], dtype=np.float32)
@@ -120,7 +121,9 @@ class RarityJudge:
         # What has been reached before is not rare, however long ago it was.
         np.copyto(found, np.minimum(found, _REACHED), where=beyond < 0)
         np.maximum(found, NEVER, out=found)
-        found[(state.blocks[:, np.newaxis] < self._rank) | (count <= _WARM)[:, np.newaxis]] = NEVER
+        found[
+            (state.blocks[:, np.newaxis] < self._rank) | (count <= self._min_points)[:, np.newaxis]
+        ] = NEVER
         weekly = np.clip((self._handicap[0] - base[:, 0]) * steep[:, 0], -20.0, 20.0)
         limit = against[:, 0] * np.exp(weekly)
         np.maximum(state.open, statistics, out=state.open)

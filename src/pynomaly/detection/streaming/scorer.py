@@ -12,7 +12,7 @@ from pynomaly.detection.streaming import statistics
 from pynomaly.detection.streaming.columns import AnyArray, Column, Columns, FloatArray, Rows
 from pynomaly.detection.streaming.novelty import Novelty
 from pynomaly.detection.streaming.predictor import Predictor
-from pynomaly.detection.streaming.rarity import NEVER, RarityJudge, Records, records_of
+from pynomaly.detection.streaming.rarity import MIN_POINTS, NEVER, RarityJudge, Records, records_of
 from pynomaly.detection.streaming.statistics import TAILS, Averages
 
 _BLOCK_ROWS = 1024
@@ -104,8 +104,8 @@ class StreamScorer:
     their order does not matter. Under 4 KB a series (``bytes_per_series``).
     """
 
-    def __init__(self, size: int = 0) -> None:
-        self._judge = RarityJudge(TAILS)
+    def __init__(self, size: int = 0, min_points: int = MIN_POINTS) -> None:
+        self._judge = RarityJudge(TAILS, min_points)
         self._state = _State.blank(size)
         self.size = size
 
@@ -134,13 +134,15 @@ class StreamScorer:
         return {key: array for arrays in named for key, array in arrays.items()}
 
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, AnyArray]) -> "StreamScorer":
+    def of_arrays(
+        cls, arrays: Mapping[str, AnyArray], min_points: int = MIN_POINTS
+    ) -> "StreamScorer":
         """What ``arrays`` gave.
 
         Raises:
-            KeyError: it was written by a version with another state.
+            KeyError, ValueError: it was written by a version with another state.
         """
-        scorer = cls()
+        scorer = cls(min_points=min_points)
         names = [name for name, _ in scorer._state.parts()]
         parts = (kind.of_arrays(n, arrays) for kind, n in zip(_KINDS, names, strict=True))
         scorer._state = _State(*parts)  # type: ignore[arg-type]

@@ -21,4 +21,6 @@ def upsert(session: Session, table: sa.Table, rows: Sequence[Mapping[str, Any]])
     statement: Any = insert(table)
     others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     statement = statement.on_conflict_do_update(index_elements=keys, set_=others)
-    session.execute(statement, [dict(row) for row in latest.values()])
+    # To return something makes one statement of many rows: a driver's executemany takes turns
+    # with the event loop for each of them.
+    session.execute(statement.returning(sa.literal(1)), [dict(row) for row in latest.values()])

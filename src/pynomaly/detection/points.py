@@ -1,13 +1,17 @@
-"""The last points of every series that is judged, as a matrix that is kept up to date.
+"""The newest point of every series that is judged: its value, or of a counter its rate.
 
 One point per series and interval: the last sample in it; of a counter, its rate since the point
 before. So nothing is read twice.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
-from pynomaly.detection.contract import FloatMatrix
+from pynomaly.detection.streaming.columns import Column, Columns, Rows
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import SeriesSamples, is_stale
 
@@ -20,54 +24,71 @@ def is_counter(metric: str) -> bool:
     return metric.endswith(_COUNTERS)
 
 
-class History:
-    """Ring buffers ``[series, window]``, oldest first, NaN where there is no point yet."""
+@dataclass(slots=True)
+class LastSamples(Columns):
+    """The newest sample of each series; ``ms`` is 0 before the first."""
 
-    def __init__(self, window: int, max_series: int) -> None:
+    value: NDArray[np.float64]
+    ms: NDArray[np.int64]
+    counter: NDArray[np.bool_]
+
+    SPEC: ClassVar = {
+        "value": Column(dtype=np.float64, first=np.nan),
+        "ms": Column(dtype=np.int64),
+        "counter": Column(dtype=np.bool_),
+    }
+
+
+class Points:
+    """Which series there are, by row, and the next point of each.
+
+    ``resized`` is told of every change of the rows: those that are kept, in their order, and how
+    many there is room for.
+    """
+
+    def __init__(self, max_series: int, resized: Callable[[Rows, int], None]) -> None:
         self.labels: list[Labels] = []
+        self.last = LastSamples.blank(_FIRST_ROWS)
         self.left_out = 0
-        """How many series of the last ``points`` call were beyond ``max_series``."""
-        self._window = window
+        """How many series of the last ``next_points`` call were beyond ``max_series``."""
         self._max = max_series
+        self._resized = resized
         self._rows: dict[Labels, int] = {}
-        first = _blank(_FIRST_ROWS, window)
-        self._values, self._counter, self._last_value, self._last_ms = first
+        resized(np.arange(0), _FIRST_ROWS)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def matrix(self, rows: NDArray[np.int64]) -> FloatMatrix:
-        """The points of these rows, float64 ``[rows, window]``, a copy."""
-        found: FloatMatrix = self._values[rows]
-        return found
+    def restore(self, labels: list[Labels], last: LastSamples) -> None:
+        """Take up where another process was; the rows are its own."""
+        self.labels = labels
+        self._rows = {each: row for row, each in enumerate(labels)}
+        self.last = last
 
-    def points(self, samples: SeriesSamples) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The new point of each series that has one: rows, and values.
+    def next_points(
+        self, samples: SeriesSamples
+    ) -> tuple[Rows, NDArray[np.int64], NDArray[np.float64]]:
+        """The new point of each series that has one: rows (rising), milliseconds, values.
 
         A series whose newest sample is not newer than its last point, or is a staleness marker,
         has none; nor has a counter at its first sample.
         """
         found, at = self._newest(samples)
         rows = self._rows_of([samples.labels[i] for i in found.tolist()])
-        found, at, rows = found[rows >= 0], at[rows >= 0], rows[rows >= 0]
+        at, rows = at[rows >= 0], rows[rows >= 0]
+        order = np.argsort(rows)
+        at, rows = at[order], rows[order]
         ms, raw = samples.ts[at], samples.values[at]
-        fresh = (ms > self._last_ms[rows]) & ~is_stale(raw)
+        fresh = (ms > self.last.ms[rows]) & ~is_stale(raw)
         rows, ms, raw = rows[fresh], ms[fresh], raw[fresh]
-        values = np.where(self._counter[rows], self._rates(rows, ms, raw), raw)
-        self._last_value[rows], self._last_ms[rows] = raw, ms
+        values = np.where(self.last.counter[rows], self._rates(rows, ms, raw), raw)
+        self.last.value[rows], self.last.ms[rows] = raw, ms
         there = ~np.isnan(values)
-        return rows[there], values[there]
-
-    def push(self, rows: NDArray[np.int64], values: NDArray[np.float64]) -> None:
-        """Append one point to each of these rows."""
-        shifted = self._values[rows]
-        shifted[:, :-1] = shifted[:, 1:]
-        shifted[:, -1] = values
-        self._values[rows] = shifted
+        return rows[there], ms[there], values[there]
 
     def forget(self, before_ms: int) -> bool:
         """Drop the series whose newest sample is older; returns whether there were any."""
-        kept = np.flatnonzero(self._last_ms[: len(self.labels)] >= before_ms)
+        kept = np.flatnonzero(self.last.ms[: len(self.labels)] >= before_ms)
         if len(kept) == len(self.labels):
             return False
         self.labels = [self.labels[i] for i in kept.tolist()]
@@ -83,10 +104,10 @@ class History:
     def _rates(
         self, rows: NDArray[np.int64], ms: NDArray[np.int64], raw: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        last = self._last_value[rows]
+        last = self.last.value[rows]
         # A counter that is smaller than before has started again at 0.
         increase = np.where(raw < last, raw, raw - last)
-        return increase / ((ms - self._last_ms[rows]) / 1000)
+        return increase / ((ms - self.last.ms[rows]) / 1000)
 
     def _rows_of(self, labels: list[Labels]) -> NDArray[np.int64]:
         """The row of each, -1 for those that there is no room for."""
@@ -102,36 +123,17 @@ class History:
         if row >= self._max:
             self.left_out += 1
             return -1
-        if row >= len(self._values):
+        if row >= len(self.last.ms):
             self._resize(np.arange(row), min(2 * row, self._max))
         self.labels.append(labels)
         self._rows[labels] = row
-        self._counter[row] = is_counter(labels.name)
+        self.last.counter[row] = is_counter(labels.name)
         return row
 
-    def _resize(self, rows: NDArray[np.int64], size: int) -> None:
+    def _resize(self, rows: Rows, size: int) -> None:
         """Keep these rows, in this order, with room for ``size``."""
-        values, counter, last_value, last_ms = _blank(size, self._window)
-        for new, old in (
-            (values, self._values),
-            (counter, self._counter),
-            (last_value, self._last_value),
-            (last_ms, self._last_ms),
-        ):
-            new[: len(rows)] = old[rows]
-        self._values, self._counter = values, counter
-        self._last_value, self._last_ms = last_value, last_ms
-
-
-def _blank(
-    size: int, window: int
-) -> tuple[FloatMatrix, NDArray[np.bool_], NDArray[np.float64], NDArray[np.int64]]:
-    return (
-        np.full((size, window), np.nan),
-        np.zeros(size, dtype=np.bool_),
-        np.full(size, np.nan),
-        np.zeros(size, dtype=np.int64),
-    )
+        self.last = self.last.resized(rows, size)
+        self._resized(rows, size)
 
 
 def between(samples: SeriesSamples, since_ms: int, until_ms: int) -> SeriesSamples:

@@ -1,0 +1,106 @@
+"""Anomalies as people speak of them: when, where, how bad, and why."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import xxhash
+
+from pynomaly.model.labels import Labels, canonical
+
+_SERVICE_LABELS = ("service", "service_name", "app", "job")
+
+
+class Severity(StrEnum):
+    """How bad an anomaly is, by how rare its peak is."""
+
+    WARNING = "warning"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Feedback(StrEnum):
+    """What a person said of it."""
+
+    REAL = "real"
+    FALSE = "false"
+
+
+_HIGH_SCORE = 0.7
+_CRITICAL_SCORE = 0.85
+
+_CAUSES = {
+    "residual": "one value far from expected",
+    "residual_4": "four values far from expected",
+    "residual_10": "ten values off in the same direction",
+    "error_10": "ten values that cannot be foreseen as usual",
+    "error_30": "thirty values that cannot be foreseen as usual",
+    "level": "a value outside of the range seen so far",
+    "level_6": "six values outside of the range seen so far",
+    "level_24": "twenty-four values outside of the range seen so far",
+    "season_24": "unlike this time of other days",
+    "novelty": "a course that was not seen before",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """One episode of one series. Times are epoch seconds; ``ended_at`` is 0 while it lasts.
+
+    ``score`` and ``confidence`` are 0 to 1 and, like ``expected``, ``lower``, ``upper`` and
+    ``value``, of the peak. ``direction`` is ``above`` or ``below`` what was expected. ``cause``
+    names the statistic that found it. ``feedback`` is empty until a person gave it.
+    """
+
+    id: str
+    labels: Labels
+    started_at: float
+    peaked_at: float
+    ended_at: float
+    score: float
+    confidence: float
+    value: float
+    expected: float
+    lower: float
+    upper: float
+    direction: str
+    cause: str
+    feedback: str = ""
+
+    @property
+    def metric(self) -> str:
+        """The name of the series."""
+        return self.labels.name
+
+    @property
+    def service(self) -> str:
+        """The first of the labels ``service``, ``service_name``, ``app``, ``job``; or empty."""
+        return next((self.labels[n] for n in _SERVICE_LABELS if n in self.labels), "")
+
+    @property
+    def severity(self) -> Severity:
+        """By the score of the peak: from 0.7 high, from 0.85 critical."""
+        if self.score >= _CRITICAL_SCORE:
+            return Severity.CRITICAL
+        return Severity.HIGH if self.score >= _HIGH_SCORE else Severity.WARNING
+
+    @property
+    def explanation(self) -> str:
+        """Why, in words and numbers."""
+        return (
+            f"{self.value:.4g} where {self.expected:.4g} was expected "
+            f"({self.lower:.4g} to {self.upper:.4g}): "
+            f"{_CAUSES.get(self.cause, self.cause)}, {self.direction} what was expected."
+        )
+
+    def grown(self, peak: "Anomaly") -> "Anomaly":
+        """The same anomaly with another peak."""
+        return replace(peak, id=self.id, started_at=self.started_at, feedback=self.feedback)
+
+    def closed(self, at: float) -> "Anomaly":
+        """The same anomaly, over."""
+        return replace(self, ended_at=at)
+
+
+def anomaly_id(labels: Labels, started_at: float) -> str:
+    """16 hexadecimal digits that identify an episode of a series."""
+    return xxhash.xxh64_hexdigest(canonical(labels) + str(round(started_at * 1000)).encode())

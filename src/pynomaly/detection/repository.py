@@ -1,0 +1,150 @@
+"""Anomalies in the records: what was found, and what people said of it."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from pynomaly.detection.events import Anomaly
+from pynomaly.model.labels import Labels
+from pynomaly.storage.records import Records
+from pynomaly.storage.records.tables import Base, Json
+
+
+class AnomalyRow(Base):
+    """One anomaly."""
+
+    __tablename__ = "anomalies"
+
+    id: Mapped[str] = mapped_column(sa.Text(), primary_key=True)
+    metric: Mapped[str] = mapped_column(sa.Text())
+    service: Mapped[str] = mapped_column(sa.Text())
+    labels: Mapped[dict[str, str]] = mapped_column(Json)
+    started_at: Mapped[float] = mapped_column(sa.Double(), index=True)
+    peaked_at: Mapped[float] = mapped_column(sa.Double())
+    ended_at: Mapped[float] = mapped_column(sa.Double())
+    score: Mapped[float] = mapped_column(sa.Double())
+    confidence: Mapped[float] = mapped_column(sa.Double())
+    value: Mapped[float] = mapped_column(sa.Double())
+    expected: Mapped[float] = mapped_column(sa.Double())
+    lower: Mapped[float] = mapped_column(sa.Double())
+    upper: Mapped[float] = mapped_column(sa.Double())
+    direction: Mapped[str] = mapped_column(sa.Text())
+    cause: Mapped[str] = mapped_column(sa.Text())
+    feedback: Mapped[str] = mapped_column(sa.Text())
+
+
+_COPIED = (
+    "id",
+    "started_at",
+    "peaked_at",
+    "ended_at",
+    "score",
+    "confidence",
+    "value",
+    "expected",
+    "lower",
+    "upper",
+    "direction",
+    "cause",
+    "feedback",
+)
+
+
+class AnomalyLog(Protocol):
+    """Remembers anomalies."""
+
+    def save(self, anomalies: Sequence[Anomaly]) -> None:
+        """Add them, or take their newer state; feedback that was given stays."""
+        ...
+
+    def open(self) -> list[Anomaly]:
+        """Those that have not ended."""
+        ...
+
+
+class AnomalyRepository:
+    """The queries of the table of anomalies. Blocking: call it in a worker thread."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def save(self, anomalies: Sequence[Anomaly]) -> None:
+        """Add them, or take their newer state; feedback that was given stays."""
+        if not anomalies:
+            return
+        with self._records.writing() as session:
+            for anomaly in anomalies:
+                _merge(session, anomaly)
+
+    def open(self) -> list[Anomaly]:
+        """Those that have not ended."""
+        return self._select(sa.select(AnomalyRow).where(AnomalyRow.ended_at == 0))
+
+    def found(
+        self,
+        since: float,
+        until: float,
+        *,
+        metric: str = "",
+        service: str = "",
+        limit: int = 1000,
+    ) -> list[Anomaly]:
+        """Those that lasted at some time in ``[since, until]``, the newest first."""
+        query = (
+            sa.select(AnomalyRow)
+            .where(AnomalyRow.started_at <= until)
+            .where((AnomalyRow.ended_at == 0) | (AnomalyRow.ended_at >= since))
+            .order_by(AnomalyRow.started_at.desc(), AnomalyRow.id)
+            .limit(limit)
+        )
+        if metric:
+            query = query.where(AnomalyRow.metric == metric)
+        if service:
+            query = query.where(AnomalyRow.service == service)
+        return self._select(query)
+
+    def judge(self, anomaly_id: str, feedback: str) -> Anomaly | None:
+        """Keep what a person says of one; None when there is no such anomaly."""
+        with self._records.writing() as session:
+            row = session.get(AnomalyRow, anomaly_id)
+            if row is None:
+                return None
+            row.feedback = feedback
+            return _anomaly(row)
+
+    def forget(self, before: float) -> int:
+        """Drop those that ended earlier; how many."""
+        with self._records.writing() as session:
+            done: Any = session.execute(
+                sa.delete(AnomalyRow).where(AnomalyRow.ended_at > 0, AnomalyRow.ended_at < before)
+            )
+            return int(done.rowcount)
+
+    def _select(self, query: sa.Select[Any]) -> list[Anomaly]:
+        with self._records.reading() as session:
+            return [_anomaly(row) for row in session.scalars(query)]
+
+
+def _merge(session: Session, anomaly: Anomaly) -> None:
+    row = session.get(AnomalyRow, anomaly.id)
+    values = {name: getattr(anomaly, name) for name in _COPIED}
+    if row is None:
+        session.add(
+            AnomalyRow(
+                **values,
+                metric=anomaly.metric,
+                service=anomaly.service,
+                labels=dict(anomaly.labels.items()),
+            )
+        )
+        return
+    values.pop("feedback")
+    for name, value in values.items():
+        setattr(row, name, value)
+
+
+def _anomaly(row: AnomalyRow) -> Anomaly:
+    values = {name: getattr(row, name) for name in _COPIED}
+    return Anomaly(labels=Labels(row.labels), **values)

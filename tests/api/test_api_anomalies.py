@@ -1,0 +1,102 @@
+"""/api/anomalies."""
+
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from pynomaly.access.asgi import AccessMiddleware
+from pynomaly.access.config import AccessSettings
+from pynomaly.access.gate import Gate
+from pynomaly.api import anomalies as anomalies_api
+from pynomaly.api.app import create_app
+from pynomaly.detection.events import Anomaly
+from pynomaly.model.clock import FakeClock
+from pynomaly.model.labels import Labels
+
+NOW = 1_700_000_000.0
+
+FOUND = Anomaly(
+    id="00c0ffee",
+    labels=Labels({"__name__": "cpu_usage", "job": "api"}),
+    started_at=NOW - 600,
+    peaked_at=NOW - 500,
+    ended_at=0.0,
+    score=0.72,
+    confidence=0.99,
+    value=99.0,
+    expected=40.0,
+    lower=30.0,
+    upper=50.0,
+    direction="above",
+    cause="residual_10",
+)
+
+
+class Kept:
+    """Anomalies in a list, and what was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, object] = {}
+        self.anomaly = FOUND
+
+    def found(
+        self, since: float, until: float, *, metric: str, service: str, limit: int
+    ) -> list[Anomaly]:
+        self.asked = {"range": until - since, "metric": metric, "service": service, "limit": limit}
+        return [self.anomaly]
+
+    def judge(self, anomaly_id: str, feedback: str) -> Anomaly | None:
+        if anomaly_id != self.anomaly.id:
+            return None
+        self.anomaly = replace(self.anomaly, feedback=feedback)
+        return self.anomaly
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+def client(kept: Kept) -> httpx.AsyncClient:
+    app = create_app([anomalies_api.router(kept, FakeClock(NOW))])
+    app.add_middleware(AccessMiddleware, gate=Gate(AccessSettings()), audit=None)
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost")
+
+
+async def test_anomalies_are_listed_with_an_explanation(
+    client: httpx.AsyncClient, kept: Kept
+) -> None:
+    answer = await client.get("/api/anomalies?metric_name=cpu_usage&time_range=24h")
+    assert answer.status_code == 200
+    (found,) = answer.json()["anomalies"]
+    assert found["metric_name"] == "cpu_usage"
+    assert (found["severity"], found["service"], found["ended_at"]) == ("high", "api", None)
+    assert found["explanation"] == (
+        "99 where 40 was expected (30 to 50): ten values off in the same direction, "
+        "above what was expected."
+    )
+    assert kept.asked == {"range": 86_400, "metric": "cpu_usage", "service": "", "limit": 1000}
+
+
+async def test_a_person_says_whether_it_was_real(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/anomalies/00c0ffee/feedback", json={"feedback": "false"})
+    assert (answer.status_code, answer.json()["feedback"]) == (200, "false")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/api/anomalies/nothing/feedback", {"feedback": "real"}, 404),
+        ("/api/anomalies/00c0ffee/feedback", {"feedback": "perhaps"}, 400),
+        ("/api/anomalies?time_range=soon", None, 400),
+        ("/api/anomalies?limit=0", None, 400),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(
+    client: httpx.AsyncClient, path: str, body: dict[str, str] | None, status: int
+) -> None:
+    answer = await (client.post(path, json=body) if body else client.get(path))
+    assert answer.status_code == status, answer.text

@@ -1,0 +1,84 @@
+"""Anomalies in the records, on SQLite and PostgreSQL."""
+
+from dataclasses import replace
+
+import pytest
+
+from pynomaly.detection.events import Anomaly, Severity, anomaly_id
+from pynomaly.detection.repository import AnomalyRepository
+from pynomaly.model.labels import Labels
+from pynomaly.storage.records import Records
+
+
+def anomaly(at: float, **labels: str) -> Anomaly:
+    found = Labels({"__name__": "cpu", **labels})
+    return Anomaly(
+        id=anomaly_id(found, at),
+        labels=found,
+        started_at=at,
+        peaked_at=at,
+        ended_at=0.0,
+        score=0.62,
+        confidence=0.9,
+        value=9.0,
+        expected=5.0,
+        lower=4.0,
+        upper=6.0,
+        direction="above",
+        cause="level",
+    )
+
+
+@pytest.fixture
+def anomalies(records: Records) -> AnomalyRepository:
+    return AnomalyRepository(records)
+
+
+def test_what_was_saved_is_found_newest_first(anomalies: AnomalyRepository) -> None:
+    one, two = anomaly(100, job="api"), anomaly(200, service="shop", job="x")
+    anomalies.save([one, two])
+    assert anomalies.found(0, 300) == [two, one]
+    assert anomalies.found(0, 150) == [one]
+    assert anomalies.found(0, 300, service="shop") == [two]
+    assert anomalies.found(0, 300, metric="memory") == []
+    assert anomalies.found(0, 300, limit=1) == [two]
+
+
+def test_an_anomaly_is_found_while_it_lasts_and_by_its_time_after(
+    anomalies: AnomalyRepository,
+) -> None:
+    one = anomaly(100)
+    anomalies.save([one])
+    assert anomalies.found(500, 600) == [one]
+    assert anomalies.open() == [one]
+    anomalies.save([one.closed(400)])
+    assert anomalies.open() == []
+    assert anomalies.found(500, 600) == []
+    assert anomalies.found(300, 600) == [one.closed(400)]
+
+
+def test_feedback_stays_when_the_anomaly_goes_on(anomalies: AnomalyRepository) -> None:
+    one = anomaly(100)
+    anomalies.save([one])
+    said = anomalies.judge(one.id, "false")
+    assert said is not None
+    assert said.feedback == "false"
+    anomalies.save([one.grown(replace(one, score=0.9))])
+    (found,) = anomalies.found(0, 300)
+    assert (found.feedback, found.severity) == ("false", Severity.CRITICAL)
+
+
+def test_feedback_on_what_is_not_there_is_none(anomalies: AnomalyRepository) -> None:
+    assert anomalies.judge("nothing", "real") is None
+
+
+def test_what_ended_long_ago_is_forgotten(anomalies: AnomalyRepository) -> None:
+    anomalies.save([anomaly(100).closed(150), anomaly(160), anomaly(170).closed(400)])
+    assert anomalies.forget(300) == 1
+    assert [each.started_at for each in anomalies.found(0, 900)] == [170, 160]
+
+
+def test_a_service_is_the_first_of_its_labels() -> None:
+    assert anomaly(1, job="j", app="a").service == "a"
+    assert anomaly(1, job="j", service="s", service_name="n").service == "s"
+    assert anomaly(1, host="h").service == ""
