@@ -162,12 +162,12 @@ def _ask(server: Server, expression: str, end: float, kind: str, shift: float = 
 
 
 def _cold(server: Server, expression: str, end: float, kind: str) -> tuple[float, float]:
-    """The median of three, each at another millisecond: no cache of results helps. And the most
+    """The least of three, each at another millisecond: no cache of results helps. And the most
     that the server was resident meanwhile, MB."""
     with _watching(server) as most:
         _ask(server, expression, end, kind, 0.5)
         took = [_ask(server, expression, end, kind, n / 1000) for n in (1, 2, 3)]
-    return float(np.median(took)), max(most)
+    return min(took), max(most)
 
 
 def _repeated(server: Server, end: float) -> float:
