@@ -1,6 +1,7 @@
 """Runs the demo: sets it up, tells its story, takes it down."""
 
 import json
+import os
 import shutil
 import signal
 import time
@@ -91,6 +92,7 @@ def run(options: Options) -> None:
         ProcessFailed: a process cannot start.
     """
     check_installed()
+    os.environ["no_proxy"] = "127.0.0.1"  # all of it stays on this machine
     ports = choose_ports(options.api_port, options.web_port, options.service_port)
     with _signals(), ExitStack() as undo:
         folder = make_folder(options.keep)
@@ -273,12 +275,17 @@ def _signals() -> Iterator[None]:
         _ignore_signals()
         raise Stopped
 
-    before = {each: signal.signal(each, stop) for each in _SIGNALS}
+    before = {each: signal.signal(each, stop) for each in _SIGNALS if not _is_nohup(each)}
     try:
         yield
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def _is_nohup(each: signal.Signals) -> bool:
+    """Whether the demo is to outlive its terminal."""
+    return each == signal.SIGHUP and signal.getsignal(each) == signal.SIG_IGN
 
 
 def _ignore_signals() -> None:
