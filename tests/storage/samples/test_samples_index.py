@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pynomaly.model.labels import Labels, series_id
 from pynomaly.model.matcher import Matcher, MatchOp, all_match
-from pynomaly.storage.samples.columns import matching
+from pynomaly.storage.samples.dictionary import matching
 from pynomaly.storage.samples.index import SeriesIndex
 
 NAMES = ["__name__", "a", "b", "ü"]
@@ -125,3 +125,16 @@ def test_many_values_match_as_few_do(op: MatchOp, pattern: str) -> None:
     values = [f"{value}{suffix}" for value in VALUES for suffix in ["", *map(str, range(40))]]
     matcher = Matcher("a", op, pattern)
     assert matching(values, matcher).tolist() == [matcher.matches(value) for value in values]
+
+
+@pytest.mark.parametrize("label_cache", [0, 7, 1000])
+def test_label_sets_of_many_are_made_in_pieces(
+    monkeypatch: pytest.MonkeyPatch, label_cache: int
+) -> None:
+    monkeypatch.setattr("pynomaly.storage.samples.index._MADE_AT_ONCE", 3)
+    known = [Labels({"__name__": f"m{i % 3}", "i": str(i)}) for i in range(25)]
+    index = SeriesIndex(label_cache)
+    slots = index.add({series_id(labels): labels for labels in known})
+    asked = slots[::-1]
+    for some in (asked[4:9], asked, asked[:0]):
+        assert index.labels(some) == [known[slot] for slot in some.tolist()]

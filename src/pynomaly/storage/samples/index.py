@@ -1,6 +1,7 @@
 """The series index: every series in columns of codes, in memory."""
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,6 +19,9 @@ from pynomaly.storage.samples.dictionary import Dictionary, matching
 from pynomaly.storage.samples.growing import Growing
 from pynomaly.storage.samples.lookup import IdLookup
 from pynomaly.storage.samples.types import CodeArray, SlotArray
+
+_MADE_AT_ONCE = 1_000
+"""Label sets are made by so many, which takes some milliseconds."""
 
 
 class SeriesIndex:
@@ -171,10 +175,16 @@ class SeriesIndex:
             missing = [slot for slot in wanted if slot not in self._cache]
             if not missing:
                 return [self._cache[slot] for slot in wanted]
-            made = self._make(np.array(missing, dtype=np.int32))
-            result = [made[s] if s in made else self._cache[s] for s in wanted]
+            found = {slot: self._cache[slot] for slot in wanted if slot in self._cache}
+        made: dict[int, Labels] = {}
+        for first in range(0, len(missing), _MADE_AT_ONCE):
+            with self._lock:  # a million take seconds, and commits need it meanwhile
+                made |= self._make(np.array(missing[first : first + _MADE_AT_ONCE], dtype=np.int32))
+            time.sleep(0)  # else this thread takes the lock again before another wakes up
+        with self._lock:
             self._remember(list(made), list(made.values()))
-            return result
+        found |= made
+        return [found[slot] for slot in wanted]
 
     def _make(self, slots: SlotArray) -> dict[int, Labels]:
         metric_of = self._metric_of.view[slots]
