@@ -7,7 +7,8 @@ ordinary series, as for a Prometheus without its experimental zero ingestion.
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from pynomaly.ingest.exposition.families import FamilyRules, Sample
 from pynomaly.ingest.exposition.labels import (
@@ -35,6 +36,8 @@ _SAMPLE = re.compile(
     rb"((?:" + METRIC + rb")?(?:" + BLOCK + rb")?) (" + _NUMBER + rb")(?: (" + _NUMBER + rb"))?"
     rb"(?: # (" + BLOCK + rb") (" + _NUMBER + rb")(?: (" + _NUMBER + rb"))?)?"
 )
+_EXEMPLAR = re.compile(rb"(" + BLOCK + rb") (" + _NUMBER + rb")(?: (" + _NUMBER + rb"))?")
+_BEFORE_EXEMPLAR = b" # "
 _META = re.compile(rb"# (HELP|TYPE|UNIT) (" + METRIC + rb"|" + QUOTED + rb") (.*)", re.DOTALL)
 _SERIES = re.compile(rb"(?:" + METRIC + rb")?(?:" + BLOCK + rb")?")
 _TYPES = frozenset(
@@ -63,6 +66,44 @@ def parse(
     out = parser.take()
     out.metadata = parser.metadata()
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A body without its exemplars: those stand by the 0-based number of their line."""
+
+    body: bytes
+    exemplars: Mapping[int, ExposedExemplar]
+    known: Mapping[bytes, ExposedExemplar]
+    """The same by their text, for the next body: most are exposed until there is a newer one."""
+
+
+def bare(body: bytes, known: Mapping[bytes, ExposedExemplar]) -> Bare:
+    """Cut off what is an exemplar by its looks; whether its line is a sample nobody has checked."""
+    if _BEFORE_EXEMPLAR not in body:
+        return Bare(body, {}, {})
+    lines = body.split(b"\n")
+    exemplars: dict[int, ExposedExemplar] = {}
+    seen: dict[bytes, ExposedExemplar] = {}
+    for number, line in enumerate(lines):
+        if _BEFORE_EXEMPLAR not in line or line[:1] == b"#":
+            continue
+        sample, _, text = line.rpartition(_BEFORE_EXEMPLAR)
+        exemplar = known.get(text) or _exemplar_of(text)
+        if exemplar is not None:
+            lines[number] = sample
+            exemplars[number] = seen[text] = exemplar
+    return Bare(b"\n".join(lines), exemplars, seen)
+
+
+def _exemplar_of(text: bytes) -> ExposedExemplar | None:
+    found = _EXEMPLAR.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        return _exemplar(*found.groups(), strict=False)
+    except Fault:
+        return None
 
 
 class Parser:

@@ -6,13 +6,13 @@ not even parsed (exposition.layout). Not thread-safe; one scrape of a target at 
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pynomaly.ingest.exposition import openmetrics, text
 from pynomaly.ingest.exposition.layout import IndexArray, Layout
-from pynomaly.ingest.exposition.samples import Exposition, ParseError, Series
+from pynomaly.ingest.exposition.samples import ExposedExemplar, Exposition, ParseError, Series
 from pynomaly.ingest.scrape.config import ScrapeConfig
 from pynomaly.ingest.scrape.errors import ScrapeError
 from pynomaly.ingest.scrape.relabel import relabel
@@ -61,6 +61,8 @@ class _Steady:
     scraped: int
     kept: int
     duplicates: int
+    series_of_line: Mapping[int, int]
+    """The id of the series on a line (0-based), for exemplars; without those that are dropped."""
 
 
 class TargetSeries:
@@ -73,6 +75,7 @@ class TargetSeries:
         self._known: dict[bytes, Series] = {}
         self._entries: dict[bytes, Entry] = {}
         self._metadata: set[MetricMetadata] = set()
+        self._exemplars: Mapping[bytes, ExposedExemplar] = {}
         self._steady: _Steady | None = None
 
     @property
@@ -86,8 +89,18 @@ class TargetSeries:
         Raises:
             ScrapeError: the body is malformed or exceeds a limit of the job.
         """
+        bare = openmetrics.Bare(body, {}, {})
+        if _is_openmetrics(content_type) and not self._strict:
+            # What the specification says of where exemplars may stand only the parser checks.
+            bare = openmetrics.bare(body, self._exemplars)
+            self._exemplars = bare.known
         steady = self._steady
-        if steady is not None and (values := steady.layout.read(body)) is not None:
+        if steady is not None and (values := steady.layout.read(bare.body)) is not None:
+            exemplars = [
+                (series, _timed(exposed, now_ms))
+                for line, exposed in bare.exemplars.items()
+                if (series := steady.series_of_line.get(line)) is not None
+            ]
             return Scraped(
                 ids=steady.ids,
                 ts=np.full(len(steady.ids), now_ms, dtype=np.int64),
@@ -97,10 +110,13 @@ class TargetSeries:
                 scraped=steady.scraped,
                 kept=steady.kept,
                 duplicates=steady.duplicates,
+                exemplars=exemplars,
             )
-        return self._read_in_full(body, content_type, now_ms)
+        return self._read_in_full(body, content_type, now_ms, bare)
 
-    def _read_in_full(self, body: bytes, content_type: str, now_ms: int) -> Scraped:
+    def _read_in_full(
+        self, body: bytes, content_type: str, now_ms: int, bare: openmetrics.Bare
+    ) -> Scraped:
         self._steady = None
         parsed = self._parse(body, content_type)
         entries = self._entries_of(parsed)
@@ -113,14 +129,14 @@ class TargetSeries:
                 scraped=len(parsed),
             )
         scraped = self._select(parsed, entries, rows, now_ms)
-        self._remember(body, parsed, entries, scraped)
+        self._remember(bare, parsed, entries, scraped)
         return scraped
 
     def _parse(self, body: bytes, content_type: str) -> Exposition:
         if not body:
             return Exposition()
         try:
-            if content_type.split(";")[0].strip().lower() == "application/openmetrics-text":
+            if _is_openmetrics(content_type):
                 return openmetrics.parse(body, strict=self._strict, known=self._known)
             return text.parse(body, known=self._known)
         except ParseError as error:
@@ -213,11 +229,11 @@ class TargetSeries:
             kept=len(rows),
             duplicates=len(rows) - len(samples),
             metadata=self._news(parsed.metadata),
-            exemplars=self._exemplars(parsed, entries, now_ms),
+            exemplars=self._exemplars_of(parsed, entries, now_ms),
             in_full=True,
         )
 
-    def _exemplars(
+    def _exemplars_of(
         self, parsed: Exposition, entries: Mapping[bytes, Entry], now_ms: int
     ) -> list[tuple[int, Exemplar]]:
         """With the id of their series; those without a time of their own have the sample's."""
@@ -226,14 +242,7 @@ class TargetSeries:
             if (entry := entries[parsed.raw[row]]) is None:
                 continue
             timestamp = parsed.timestamps[row] if self._job.honor_timestamps else None
-            ts = exposed.ts if exposed.ts is not None else timestamp
-            exemplar = Exemplar(
-                Labels(exposed.labels),
-                exposed.value,
-                now_ms if ts is None else ts,
-                timed=exposed.ts is not None,
-            )
-            found.append((entry[0], exemplar))
+            found.append((entry[0], _timed(exposed, now_ms if timestamp is None else timestamp)))
         return found
 
     def _news(self, metadata: Sequence[MetricMetadata]) -> Sequence[MetricMetadata]:
@@ -243,14 +252,16 @@ class TargetSeries:
 
     def _remember(
         self,
-        body: bytes,
+        bare: openmetrics.Bare,
         parsed: Exposition,
         entries: dict[bytes, Entry],
         scraped: Scraped,
     ) -> None:
         self._entries = entries
         self._known = dict(zip(parsed.raw, parsed.series, strict=True))
-        layout = Layout.of(body, parsed)
+        if {parsed.lines[row] - 1 for row in parsed.exemplars} != bare.exemplars.keys():
+            return
+        layout = Layout.of(bare.body, replace(parsed, exemplars={}))
         if layout is None:
             return
         first = self._first_rows(parsed, entries)
@@ -262,6 +273,11 @@ class TargetSeries:
             scraped=scraped.scraped,
             kept=scraped.kept,
             duplicates=scraped.duplicates,
+            series_of_line={
+                line - 1: entry[0]
+                for line, raw in zip(parsed.lines, parsed.raw, strict=True)
+                if (entry := entries[raw]) is not None
+            },
         )
 
     @staticmethod
@@ -271,6 +287,15 @@ class TargetSeries:
             if (entry := entries[raw]) is not None:
                 first.setdefault(entry[0], row)
         return list(first.values())
+
+
+def _is_openmetrics(content_type: str) -> bool:
+    return content_type.split(";")[0].strip().lower() == "application/openmetrics-text"
+
+
+def _timed(exposed: ExposedExemplar, sample_ms: int) -> Exemplar:
+    ts = sample_ms if exposed.ts is None else exposed.ts
+    return Exemplar(Labels(exposed.labels), exposed.value, ts, timed=exposed.ts is not None)
 
 
 def add_target_labels(labels: dict[str, str], target: Mapping[str, str]) -> None:
