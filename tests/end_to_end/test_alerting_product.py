@@ -160,6 +160,7 @@ def test_a_real_prometheus_sends_its_alerts(
     options = [
         "--config.file=prometheus.yml",
         "--storage.tsdb.path=data",
+        "--rules.alert.resend-delay=1s",  # its first may find no alertmanager yet, and is lost
         f"--web.listen-address=127.0.0.1:{port}",
     ]
     server = subprocess.Popen(
