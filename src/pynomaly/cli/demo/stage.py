@@ -181,7 +181,7 @@ class Stage:
 
     def explore(self, expr: str, span: str) -> str:
         """The address of the explorer with an expression over a span such as ``15m``."""
-        return f"{self.web}/explore?{urlencode({'q': expr, 'range': span})}"
+        return f"{self.web}/explore?{urlencode({'q': expr, 'range': span}, safe=':')}"
 
 
 def make_folder(kept: Path | None) -> Path:
