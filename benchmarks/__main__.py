@@ -19,6 +19,7 @@ ALL = [
     "sdk",
     "backtest",
     "passing_on",
+    "alerting",
 ]
 
 

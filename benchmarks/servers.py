@@ -126,11 +126,16 @@ def pynomaly(folder: Path, *options: str) -> Generator[Server, None, None]:
 
 
 @contextmanager
-def prometheus(folder: Path, rules: Path | None = None) -> Generator[Server, None, None]:
+def prometheus(
+    folder: Path, rules: Path | None = None, sends_to: Server | None = None
+) -> Generator[Server, None, None]:
     """Debian's Prometheus as a remote-write receiver that scrapes nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder.parent / f"{folder.name}.yml"
     named = f"rule_files: [{rules}]\n" if rules else ""
+    if sends_to is not None:
+        target = urllib.parse.urlsplit(sends_to.url).netloc
+        named += f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{target}']}}]}}]}}\n"
     config.write_text("global: {scrape_interval: 15s, evaluation_interval: 1m}\n" + named)
     port = free_port()
     command = [
@@ -143,6 +148,24 @@ def prometheus(folder: Path, rules: Path | None = None) -> Generator[Server, Non
     ]
     url = f"http://127.0.0.1:{port}"
     with _running("prometheus 2.42", command, url, "/-/ready", "/api/v1/write", folder) as server:
+        yield server
+
+
+@contextmanager
+def alertmanager(folder: Path, config: Path) -> Generator[Server, None, None]:
+    """Debian's Alertmanager, alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    command = [
+        _program("prometheus-alertmanager"),
+        f"--config.file={config}",
+        f"--storage.path={folder}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+        "--log.level=error",
+    ]
+    url = f"http://127.0.0.1:{port}"
+    with _running("alertmanager 0.25", command, url, "/-/ready", "", folder) as server:
         yield server
 
 
