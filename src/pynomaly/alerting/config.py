@@ -2,8 +2,17 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, HttpUrl, SecretStr, StringConstraints, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    Field,
+    HttpUrl,
+    SecretStr,
+    StringConstraints,
+    TypeAdapter,
+    field_validator,
+)
 
+from pynomaly.alerting.channels.kinds import CONFIGS
 from pynomaly.model.document import Section
 from pynomaly.model.duration import Duration
 
@@ -67,6 +76,15 @@ class AlertingSettings(Section):
         description="How many notifications a minute each integration of a kind of channel is "
         "sent, such as `slack: 60`; the others wait. 0, and a kind that is not named: no limit.",
     )
+
+    @field_validator("rate_limits")
+    @classmethod
+    def _of_channels(cls, limits: dict[str, int]) -> dict[str, int]:
+        for kind in limits:
+            if kind not in CONFIGS:
+                raise ValueError(f"{kind!r} is no kind of channel; one of {', '.join(CONFIGS)}")
+        return limits
+
     receiver: Annotated[str, StringConstraints(min_length=1)] = Field(
         default="webhook", description="The name by which the payload calls the receiver."
     )

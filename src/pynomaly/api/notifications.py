@@ -43,8 +43,7 @@ def router(deliveries: DeliveryService) -> APIRouter:
     async def resend(identity: str, request: Request) -> dict[str, Any]:
         """Try once more. Delivered, it leaves the list; otherwise it stays, with the new reason."""
         audit_detail(request, dead_letter=identity)
-        letter, delivered, attempt = await deliveries.resend(identity)
-        return {"id": letter.id, "delivered": delivered, "attempt": _attempt(attempt)}
+        return _trial(await deliveries.resend(identity))
 
     @routes.post("/dead-letters/{identity}/drop", dependencies=_WRITE)
     async def drop(identity: str, request: Request) -> dict[str, Any]:

@@ -88,8 +88,7 @@ def dead_resend(url: str, identity: str, *, every: bool, as_json: bool) -> bool:
         out.print_json(json.dumps(results))
     else:
         for result in results:
-            what = "delivered" if result["delivered"] else f"failed: {result['attempt']['reason']}"
-            _print(f"{result['id'][:12]}: {what}")
+            _say(result)
     return all(result["delivered"] for result in results)
 
 

@@ -307,7 +307,8 @@ class Service:
         if settings.heartbeat is not None:
             heartbeat = Heartbeat(settings.heartbeat, alerting.manager.fires, self._clock)
             self._undo.push_async_callback(heartbeat.close)
-            self._scheduler.every("heartbeat", settings.heartbeat.interval, heartbeat.beat)
+            beats = self._scheduler.every("heartbeat", settings.heartbeat.interval, heartbeat.beat)
+            self.health.add("heartbeat", of_job(beats))
         return alerting
 
     async def _judge(self, records: Records) -> AnomalyRepository:

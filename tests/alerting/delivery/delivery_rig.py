@@ -51,12 +51,18 @@ def told(clock: FakeClock, key: str = "{}:{}") -> Notification:
 
 
 class Rig:
-    def __init__(self, records: Records, commits: GroupCommit, clock: FakeClock) -> None:
+    def __init__(
+        self,
+        records: Records,
+        commits: GroupCommit,
+        clock: FakeClock,
+        rate_limits: dict[str, int] | None = None,
+    ) -> None:
         self.clock = clock
         self.letters = DeadLetters(records, commits, clock)
         self.log = NotificationLog(records, commits, clock, retention=86_400.0)
         self.service = DeliveryService(
-            self.letters, self.log, clock, external_url="http://here", rate_limits={}
+            self.letters, self.log, clock, external_url="http://here", rate_limits=rate_limits or {}
         )
 
     async def start(self, hook: Receiver) -> None:
@@ -75,9 +81,13 @@ class Rig:
 
 @asynccontextmanager
 async def rig(
-    records: Records, commits: GroupCommit, clock: FakeClock, hook: Receiver
+    records: Records,
+    commits: GroupCommit,
+    clock: FakeClock,
+    hook: Receiver,
+    rate_limits: dict[str, int] | None = None,
 ) -> AsyncIterator[Rig]:
-    made = Rig(records, commits, clock)
+    made = Rig(records, commits, clock, rate_limits)
     await made.start(hook)
     try:
         yield made

@@ -73,7 +73,7 @@ async def test_dead_letters_are_listed_resent_and_dropped(
         assert [letter["alert_count"] for letter in letters] == [1, 1]
         first = letters[0]["id"]
         failed = await notify("dead", "resend", first[:10], "--url", url)
-        assert failed.exit_code == 1 and "failed: 503" in failed.output
+        assert failed.exit_code == 1 and "failed: 503 Service Unavailable" in failed.output
         dropped = await notify("dead", "drop", first[:10], "--url", url)
         assert dropped.output == "Dropped 1.\n"
         sent = await notify("dead", "resend", "--all", "--url", url)

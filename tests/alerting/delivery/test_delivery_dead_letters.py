@@ -10,6 +10,7 @@ from delivery_rig import FIRING, PLACE, Rig, rig
 
 from pynomaly.alerting.alertmanager.load import parse_alertmanager
 from pynomaly.alerting.contract import Notification
+from pynomaly.alerting.delivery import dead_letters
 from pynomaly.alerting.delivery.dead_letters import DeadLetters
 from pynomaly.alerting.delivery.errors import NoSuchDeadLetter, NoSuchReceiver
 from pynomaly.alerting.notifications.entry import State
@@ -65,11 +66,11 @@ async def test_a_letter_that_is_resent_is_remembered_as_told(
         hook.answers = [404, 503]
         await parts.tell()
         identity = parts.letters.all()[0].id
-        _, delivered, attempt = await parts.service.resend(identity[:8])
-        assert not delivered and attempt.reason.startswith("503")
+        trial = await parts.service.resend(identity[:8])
+        assert not trial.delivered and trial.reason.startswith("503")
         assert [letter.times for letter in parts.letters.all()] == [2]
-        _, delivered, _ = await parts.service.resend(identity)
-        assert delivered and parts.letters.all() == []
+        trial = await parts.service.resend(identity)
+        assert trial.delivered and parts.letters.all() == []
         assert hook.headers[-1]["idempotency-key"] == "id-1"
         entry = parts.log.get(PLACE)
         assert entry is not None and entry.state == State.of([FIRING])
@@ -136,6 +137,38 @@ async def test_a_database_that_is_away_does_not_lose_a_letter(
         again = DeadLetters(records, commits, clock)
         await again.start()
         assert len(again.all()) == 1
+
+
+async def test_a_rate_limit_that_lets_nothing_through_is_said(
+    records: Records, commits: GroupCommit, clock: FakeClock
+) -> None:
+    async with receiver() as hook, rig(records, commits, clock, hook, {"webhook": 1}) as parts:
+        hook.answers = [404]
+        await parts.tell()
+        trial = await parts.service.resend(parts.letters.all()[0].id)
+        assert not trial.delivered and "alerting.rate_limits" in trial.reason
+        (trial,) = await parts.service.test("ops")
+        assert not trial.delivered and "alerting.rate_limits" in trial.reason
+
+
+async def test_of_letters_without_number_the_oldest_goes(
+    records: Records,
+    commits: GroupCommit,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(dead_letters, "MOST", 2)
+    async with receiver() as hook, rig(records, commits, clock, hook) as parts:
+        hook.answers = [404] * 3
+        for n in range(3):
+            await parts.tell(f"{{}}:{n}")
+            await clock.advance(1)
+        assert [letter.place.group_key for letter in parts.letters.all()] == ["{}:2", "{}:1"]
+        assert "more than 2 dead letters" in caplog.text
+        again = DeadLetters(records, commits, clock)
+        await again.start()
+        assert len(again.all()) == 2
 
 
 @pytest.mark.parametrize("channel", ["ops", "ops/webhook[0]", "webhook"])

@@ -18,6 +18,9 @@ from pynomaly.storage.records.group_commit import GroupCommit
 
 log = logging.getLogger(__name__)
 
+MOST = 10_000
+"""Letters that are kept: one for each group and integration that cannot be told."""
+
 
 class DeadLetters:
     """The list. It is read from memory and written through to the records.
@@ -68,6 +71,10 @@ class DeadLetters:
             new = replace(new, first_at=old.first_at, times=old.times + 1)
         self._letters[new.id] = new
         await self._write(new.id)
+        if len(self._letters) > MOST:
+            oldest = min(self._letters.values(), key=lambda letter: letter.last_at)
+            log.error("more than %d dead letters; the oldest is lost: %s", MOST, oldest.place)
+            await self.drop(oldest.id)
 
     async def told(self, place: Place) -> None:
         """A place was told: what it could not be told before is part of that."""

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.alerting.channels.build import build
 from pynomaly.alerting.channels.messages import Messages
-from pynomaly.alerting.contract import Attempt, Channel, Notification, Stopped
+from pynomaly.alerting.contract import Channel, Notification, Stopped
 from pynomaly.alerting.delivery.dead_letters import DeadLetters, OrKeep
 from pynomaly.alerting.delivery.deliver import Deliver
 from pynomaly.alerting.delivery.errors import NoSuchReceiver
@@ -97,7 +97,7 @@ class Receivers:
             )
         return await deliver(replace(notification, deadline=self._clock.now()))
 
-    async def resend(self, letter: DeadLetter, log: NotificationLog) -> tuple[Attempt, ...]:
+    async def resend(self, letter: DeadLetter, log: NotificationLog) -> Notification | Stopped:
         """Try a dead letter once more; delivered, it is remembered as told and leaves the list.
 
         Raises:
@@ -115,7 +115,7 @@ class Receivers:
             else:
                 await Remember(log)(told)
                 await letters.told(place)
-            return told.attempts
+            return told
 
 
 def _listed(known: Mapping[tuple[str, str], object]) -> str:

@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.alerting.alertmanager.templates import load_templates
 from pynomaly.alerting.channels.messages import Messages
-from pynomaly.alerting.contract import Attempt
 from pynomaly.alerting.delivery.dead_letters import DeadLetters
 from pynomaly.alerting.delivery.errors import NoSuchReceiver
-from pynomaly.alerting.delivery.letter import DeadLetter
 from pynomaly.alerting.delivery.receivers import Receivers
 from pynomaly.alerting.delivery.trial import Trial, try_out
 from pynomaly.alerting.notifications.log import NotificationLog
@@ -64,16 +62,16 @@ class DeliveryService:
             raise NoSuchReceiver("No receiver is configured yet.")
         return self._receivers
 
-    async def resend(self, identity: str) -> tuple[DeadLetter, bool, Attempt]:
-        """Try a dead letter once more; whether it is delivered, and how that went.
+    async def resend(self, identity: str) -> Trial:
+        """Try a dead letter once more, and say how that went.
 
         Raises:
             NoSuchDeadLetter: there is none of this id.
             NoSuchReceiver: the configuration in force has not the way to tell it.
         """
         letter = self.letters.get(identity)
-        attempts = await self.receivers.resend(letter, self._log)
-        return letter, letter.id not in {left.id for left in self.letters.all()}, attempts[-1]
+        told = await self.receivers.resend(letter, self._log)
+        return Trial.of(letter.place.receiver, letter.place.integration, told)
 
     async def test(self, channel: str) -> Sequence[Trial]:
         """Send a test notification to ``RECEIVER``, ``RECEIVER/KIND[N]`` or every ``KIND``.

@@ -23,13 +23,21 @@ _ANNOTATIONS = Labels(
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How a test notification went, at one integration of a receiver."""
+    """How one try went, at one integration of a receiver."""
 
     receiver: str
     integration: str
     delivered: bool
     reason: str
     attempts: tuple[Attempt, ...]
+
+    @classmethod
+    def of(cls, receiver: str, integration: str, told: Notification | Stopped) -> "Trial":
+        """What came of it. There are no attempts where its rate limit let none through."""
+        if isinstance(told, Stopped):
+            reason = told.attempts[-1].reason if told.attempts else told.reason
+            return cls(receiver, integration, False, reason, told.attempts)
+        return cls(receiver, integration, True, told.attempts[-1].reason, told.attempts)
 
 
 async def try_out(receivers: Receivers, channel: str, now: float) -> list[Trial]:
@@ -42,10 +50,8 @@ async def try_out(receivers: Receivers, channel: str, now: float) -> list[Trial]
     for receiver, integration in receivers.matching(channel):
         for notification in trials(receiver, integration, now):
             told = await receivers.once(notification)
-            delivered = not isinstance(told, Stopped)
-            reason = told.attempts[-1].reason if told.attempts else ""
-            found.append(Trial(receiver, integration, delivered, reason, told.attempts))
-            if not delivered:
+            found.append(Trial.of(receiver, integration, told))
+            if isinstance(told, Stopped):
                 break
     return found
 
