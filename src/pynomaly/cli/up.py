@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,10 @@ from pynomaly.server.logs import configure
 from pynomaly.server.service import Service
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SWITCH_SECONDS = 0.001
+"""How long a thread keeps the interpreter while others wait. By Python's 5 ms a commit, which takes
+three turns, waits 35 ms while two queries calculate; by one it waits 5, and nothing takes longer.
+"""
 
 
 def run_until_stopped(config: Path | None, options: Mapping[str, Any]) -> None:
@@ -29,6 +34,7 @@ def run_until_stopped(config: Path | None, options: Mapping[str, Any]) -> None:
     """
     configuration, notes = load_configuration(config, os.environ, options)
     configure(configuration.logging.level)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     for note in notes:
         err.print(f"note: {note}", markup=False, soft_wrap=True)
 
