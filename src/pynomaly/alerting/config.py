@@ -38,6 +38,10 @@ class WebhookSettings(Section):
     max_alerts: int = Field(
         default=0, ge=0, description="The most alerts in one notification; 0: all of them."
     )
+    hmac_secret: SecretStr | None = Field(
+        default=None,
+        description="Notifications are signed with it: [how](notifications.md#channels).",
+    )
 
 
 class HeartbeatSettings(Section):

@@ -64,6 +64,7 @@ VARIABLES = (
     _variable("PYNOMALY_RETENTION_DAYS", "global.data_retention_days"),
     _variable("PYNOMALY_HOST_METRICS", "host_metrics.enabled"),
     _variable("PYNOMALY_WEBHOOK_URL", "alerting.webhook.url"),
+    _variable("PYNOMALY_WEBHOOK_SECRET", "alerting.webhook.hmac_secret"),
     _variable("PYNOMALY_HEARTBEAT_URL", "alerting.heartbeat.url"),
 )
 

@@ -183,6 +183,7 @@ def _webhook(webhook: WebhookSettings) -> dict[str, Any]:
         "url": webhook.url,
         "timeout": f"{webhook.timeout:g}s",
         "max_alerts": webhook.max_alerts,
+        "hmac_secret": webhook.hmac_secret or "",
     }
 
 
