@@ -140,3 +140,16 @@ def test_a_receiver_cannot_have_the_name_of_a_level():
     alerting = WEBHOOK.model_copy(update={"receiver": "critical"})
     with pytest.raises(ConfigError, match="the name 'critical' is taken already"):
         config_of(SLACK, alerting=alerting)
+
+
+def test_the_webhook_that_needs_no_file_may_be_signed() -> None:
+    webhook = {"url": "http://hook.example.com/", "hmac_secret": "sesame", "max_alerts": 5}
+    config = config_of(alerting=AlertingSettings.model_validate({"webhook": webhook}))
+    (section,) = config.receiver("webhook").webhook_configs
+    assert section.hmac_secret.get_secret_value() == "sesame" and section.max_alerts == 5
+
+
+def test_a_rate_limit_is_for_a_kind_of_channel_that_there_is() -> None:
+    assert AlertingSettings().rate_limits["slack"] == 60
+    with pytest.raises(ValidationError, match="'slak' is no kind of channel"):
+        AlertingSettings.model_validate({"rate_limits": {"slak": 1}})
