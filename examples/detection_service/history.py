@@ -132,8 +132,14 @@ def _rises(snapshots: Sequence[Snapshot], key: Key) -> Column:
     return np.diff([s.rising.get(key, 0.0) for s in snapshots])
 
 
+_ONCE_A_DECK = frozenset({"training_samples_total"})
+"""What rises by all that a deck makes of it at once."""
+
+
 def _happened(mean: float, key: Key, decks: Column, rng: np.random.Generator) -> Column:
     """Events at each step: whole numbers by chance, or an amount that varies a little."""
+    if dict(key)["__name__"] in _ONCE_A_DECK:
+        return mean * rng.poisson(decks).astype(np.float64)
     if _whole(key):
         return rng.poisson(mean * decks).astype(np.float64)
     return mean * decks * np.exp(rng.normal(0, 0.1, len(decks)))
@@ -219,10 +225,12 @@ def _standing(
         stays = _PER_EVENT.get(name)
         if stays is not None and labels.get("state") != "idle":
             series[key] = _at_once(stays, labels, steps, rng, len(times))
-        elif name.endswith("timestamp_seconds") or name == "process_start_time_seconds":
-            series[key] = np.full(len(times), times[0])
+            continue
+        seen = [s.standing[key] for s in snapshots[1:] if key in s.standing]
+        if name.endswith("timestamp_seconds") or name == "process_start_time_seconds":
+            # Of what happened but once, when the service was started; of the rest, just now.
+            series[key] = times if len(set(seen)) > 1 else np.full(len(times), times[0])
         else:
-            seen = [s.standing[key] for s in snapshots[1:] if key in s.standing]
             series[key] = _around(name, seen or [value], rng, len(times))
     return series
 

@@ -97,6 +97,23 @@ def test_no_bucket_holds_more_than_the_next_and_the_last_one_all(
     assert small[-1] / all_[-1] == pytest.approx(0.8, abs=0.01)
 
 
+def test_what_happens_again_and_again_happened_just_before() -> None:
+    text = """\
+# TYPE last_success_timestamp_seconds gauge
+last_success_timestamp_seconds {last}
+# TYPE model_loaded_timestamp_seconds gauge
+model_loaded_timestamp_seconds 7
+# TYPE training_samples_total counter
+training_samples_total {samples}
+"""
+    shots = [parsed(text.format(last=1000 + n, samples=2000 * n)) for n in range(4)]
+    found = extrapolated(shots, TIMES, RATE, 0.0, seed=1)
+    series = {dict(key)["__name__"]: values for key, values in found.items()}
+    assert np.array_equal(series["last_success_timestamp_seconds"], TIMES)
+    assert set(series["model_loaded_timestamp_seconds"].tolist()) == {TIMES[0]}
+    assert set((np.diff(series["training_samples_total"]) % 2000).tolist()) == {0.0}
+
+
 def test_an_observation_in_the_middle_of_a_scrape_does_no_harm() -> None:
     shots = []
     for n in range(4):
