@@ -275,3 +275,20 @@ async def test_what_the_engine_gives_comes_in_pieces_of_about_the_size_asked(
     assert sum(sizes) == len(rows)
     assert max(sizes) < 1000
     assert len(sizes) < 20
+
+
+async def test_what_memory_forgets_during_a_read_comes_from_the_engine(
+    store: SampleStore, clock: FakeClock
+) -> None:
+    many = [series("m", i=str(i)) for i in range(9)]
+    await put(store, *((each, NOW_MS - t, float(t)) for each in many for t in range(20)))
+    before = asked_engine()
+    chunks = iter(store.select(where("__name__ = m"), NOW_MS - 99, NOW_MS, chunk_samples=60))
+    found = [next(chunks)]
+    assert asked_engine() == before
+    await clock.advance(100)
+    await put(store, (series("other"), round(clock.now() * 1000), 1.0))
+    found += chunks
+    assert asked_engine() == before + 1
+    assert sorted(labels for chunk in found for labels in chunk.labels) == sorted(many)
+    assert sum(len(chunk.ts) for chunk in found) == 180
