@@ -69,6 +69,8 @@ class Message:
 
     def text(self, template: str) -> str:
         """As text."""
+        if "{{" not in template:  # most of the texts of a section
+            return template
         return self._templates.text(template, self.data, self._at)
 
     def html(self, template: str) -> str:
