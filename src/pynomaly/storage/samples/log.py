@@ -35,16 +35,6 @@ class Entry:
     values: ValueArray
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """How far the log of an earlier process has been taken over: ``current`` of ``commits``, and
-    how often it did not end with a whole one."""
-
-    commits: int = 0
-    current: int = 0
-    corruptions: int = 0
-
-
 class HeadLog(RecordLog[Entry]):
     """The file of commits; see ``RecordLog``."""
 
