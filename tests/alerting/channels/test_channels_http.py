@@ -74,6 +74,18 @@ async def test_retry_after_is_a_number_of_seconds_or_a_date(
     assert (await send(hook.url)).retry_after == seconds
 
 
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/a%2Fb?sp=%2Ftriggers%2Frun&sig=a%2Bb%3D", "/a%2Fb?sp=%2Ftriggers%2Frun&sig=a%2Bb%3D"),
+        ("/with space?ä=1", "/with%20space?%C3%A4=1"),
+    ],
+)
+async def test_an_address_is_called_to_the_letter(hook: Server, path: str, sent: str) -> None:
+    assert (await send(hook.url + path)).outcome is Outcome.DELIVERED
+    assert hook.requests[0].path == sent
+
+
 @pytest.mark.parametrize("status", [307, 308])
 async def test_a_redirect_that_keeps_the_method_is_followed(hook: Server, status: int) -> None:
     hook.replies = [Reply(status, headers={"Location": "/other"})]

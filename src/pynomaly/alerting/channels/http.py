@@ -3,6 +3,7 @@
 import asyncio
 import email.utils
 import ipaddress
+import re
 import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from pynomaly import __version__
 from pynomaly.alerting.channels.config import HttpConfig
@@ -27,6 +29,7 @@ LONGEST_ATTEMPT = 30.0
 _MOST_OF_AN_ANSWER = 64 * 1024
 _MOST_OF_A_REASON = 200  # characters of the receiver's answer
 _MOST_REDIRECTS = 5
+_WRITABLE = re.compile(r"[!-~]+")
 _SAME_METHOD = frozenset({HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT})
 _NOT_NOW = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -164,7 +167,7 @@ class HttpClient:
         secure = url.lower().startswith("https:")
         async with self._open().request(
             sent.method,
-            url,
+            _verbatim(url),
             data=sent.body or None,
             headers={**sent.headers, **(sent.proofs if trusted else {})},
             allow_redirects=False,
@@ -255,6 +258,14 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     try:
         parts = urlsplit(url)
         return parts.scheme, parts.hostname, parts.port
+    except ValueError:  # its message shows parts of the address
+        raise Unreachable("the address is not one that can be called", permanent=True) from None
+
+
+def _verbatim(url: str) -> URL | str:
+    """The address to the letter, where it can be: services sign theirs, escapes included."""
+    try:
+        return URL(url, encoded=True) if _WRITABLE.fullmatch(url) else url
     except ValueError:  # its message shows parts of the address
         raise Unreachable("the address is not one that can be called", permanent=True) from None
 

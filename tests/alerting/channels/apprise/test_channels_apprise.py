@@ -14,6 +14,7 @@ from pynomaly.alerting.channels.errors import UnusableChannel
 from pynomaly.alerting.contract import Delivery, Notification, Outcome
 
 pytest.importorskip("apprise")
+pytestmark = pytest.mark.filterwarnings("ignore:.imghdr")
 
 
 async def deliver(config: dict[str, Any], told: Notification | None = None) -> Delivery:

@@ -17,6 +17,8 @@ from pynomaly.alerting.channels.email.channel import EmailChannel
 from pynomaly.alerting.channels.email.config import EmailConfig
 from pynomaly.alerting.contract import Delivery, Notification, Outcome
 
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH")
+
 LOGIN = {"auth_username": USER, "auth_password": PASSWORD, "auth_secret": PASSWORD}
 
 
