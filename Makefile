@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 
-.PHONY: up test check format lock bench judge proto clean
+.PHONY: up test check format lock bench bench-detection judge proto clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -27,6 +27,9 @@ format: .venv/.dev ## put the code in its form
 
 bench: .venv/.dev ## measure, beside the peers that are installed
 	$(RUN) benchmarks $(ARGS)
+
+bench-detection: .venv/.dev ## measure detection; DATA names checkouts of NAB and TSB-AD
+	DATA=$(DATA) $(RUN) benchmarks detection
 
 judge: .venv/.dev ## run the field's own test suites found under DIR
 	$(RUN) tests.judge $(DIR)

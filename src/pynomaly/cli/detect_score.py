@@ -69,7 +69,9 @@ def run(source: Path, target: Path, choices: Choices, *, jobs: int, as_json: boo
         return
     events = sum(int(str(each["events"])) for each in told)
     rows = sum(int(str(each["rows"])) for each in told)
-    out.print(f"{len(told)} files, {rows:,} rows, {events:,} events: {target}", markup=False)
+    counts = ((len(told), "file"), (rows, "row"), (events, "event"))
+    said = ", ".join(f"{n:,} {what}{'s' * (n != 1)}" for n, what in counts)
+    out.print(f"{said}: {target}", markup=False)
 
 
 def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:

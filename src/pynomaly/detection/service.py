@@ -60,6 +60,11 @@ _LEFT_OUT = Gauge(
     "Series that are not judged since there are more than the setting max_series.",
     registry=REGISTRY,
 )
+_KNOWN = Gauge(
+    "pynomaly_detection_judged_series",
+    "Series whose newest point was judged.",
+    registry=REGISTRY,
+)
 _LEARNING = Gauge(
     "pynomaly_detection_learning_series",
     "Series of which too little was seen yet to judge them.",
@@ -189,6 +194,7 @@ class Judge:
         scored, changes = self._step_all(rows, ms, values)
         known = ~np.isnan(scored.score)
         _JUDGED.inc(int(np.count_nonzero(known)))
+        _KNOWN.set(int(np.count_nonzero(known)))
         _LEARNING.set(int(np.count_nonzero(~known)))
         labels = [self._points.labels[row] for row in rows.tolist()]
         watched = np.array([bool(self._watched.fullmatch(each.name)) for each in labels])

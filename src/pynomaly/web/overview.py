@@ -113,8 +113,8 @@ ANOMALIES: Panel = {
     "id": "anomalies",
     "kind": "table",
     "queries": [
-        _query("topk(6, anomaly_score >= 0.8)"),
-        _query("count(anomaly_score)"),
-        _query("count(anomaly_score >= 0.8)"),
+        _query("topk(6, anomaly_score >= 0.6)"),
+        _query("sum(pynomaly_detection_judged_series)"),
+        _query("count(anomaly_score >= 0.6)"),
     ],
 }

@@ -30,7 +30,7 @@ TAILS = (
     Tail("novelty", rank=4, index=0.18, handicap=-0.4),
 )
 """Ranks, indices and handicaps were chosen together on public labelled sets and on generated
-series without anomalies; see docs/concepts/anomaly-detection.md."""
+series without anomalies; see docs/concepts/anomaly-score.md."""
 
 RESIDUAL = 0
 """The statistic that bounds the band around what is expected."""
