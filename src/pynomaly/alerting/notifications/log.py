@@ -6,7 +6,7 @@ it that it was, so that after a crash in between the same is told under the same
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
@@ -47,6 +47,9 @@ class NotificationLog:
         self._retention = retention
         self._entries: dict[Place, Entry] = {}
         self._unwritten: dict[Place, list[Sent]] = {}
+        self._waiting: dict[Place, list[Sent]] = {}
+        self._written: asyncio.Future[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
         self._turns: WeakValueDictionary[Place, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
@@ -97,8 +100,8 @@ class NotificationLog:
             RecordsError: the database refused it or is away; it is tried again the next time.
         """
         now = self._clock.now()
-        for place, sent in list(self._unwritten.items()):
-            await self._write(place, self._entries[place], sent)
+        if self._unwritten:
+            await self._write(dict(self._unwritten))
         old = [place for place, entry in self._entries.items() if entry.expires_at <= now]
         if old:
             await self._commits.write(lambda session: repository.delete(session, old))
@@ -116,19 +119,42 @@ class NotificationLog:
         await self._commits.write(lambda session: repository.delete_history(session, oldest))
 
     async def _keep(self, place: Place, entry: Entry, sent: list[Sent]) -> None:
-        self._entries[place] = entry
-        sent = [*self._unwritten.get(place, []), *sent]
-        try:
-            await self._write(place, entry, sent)
-        except RecordsError as error:
-            self._unwritten[place] = sent
-            log.warning("the notification log is kept in memory for now: %s", error)
-        _UNWRITTEN.set(len(self._unwritten))
+        """Return when it is written, or has to wait for the records.
 
-    async def _write(self, place: Place, entry: Entry, sent: list[Sent]) -> None:
+        What comes while something is being written is written together.
+        """
+        self._entries[place] = entry
+        self._waiting.setdefault(place, []).extend(sent)
+        if self._written is None:
+            self._written = asyncio.get_running_loop().create_future()
+        written = self._written
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_waiting(), name="notification log")
+        await asyncio.shield(written)
+
+    async def _write_waiting(self) -> None:
+        while self._waiting and self._written is not None:
+            batch, written = self._waiting, self._written
+            self._waiting, self._written = {}, None
+            for place, sent in self._unwritten.items():
+                batch[place] = [*sent, *batch.get(place, ())]
+            try:
+                await self._write(batch)
+            except RecordsError as error:
+                self._unwritten = batch
+                log.warning("the notification log is kept in memory for now: %s", error)
+            finally:
+                _UNWRITTEN.set(len(self._unwritten))
+                written.set_result(None)
+
+    async def _write(self, batch: Mapping[Place, list[Sent]]) -> None:
+        entries = {place: self._entries[place] for place in batch if place in self._entries}
+        sent = [one for each in batch.values() for one in each]
+
         def work(session: Session) -> None:
-            repository.save(session, place, entry)
+            repository.save(session, entries)
             repository.add_history(session, sent)
 
         await self._commits.write(work)
-        self._unwritten.pop(place, None)
+        for place in batch:
+            self._unwritten.pop(place, None)

@@ -1,6 +1,6 @@
 """Where it is kept what receivers were told: the last of each group, and the history."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -70,9 +70,9 @@ def load(records: Records) -> dict[Place, Entry]:
         return {Place(row.receiver, row.integration, row.group_key): _entry(row) for row in rows}
 
 
-def save(session: Session, place: Place, entry: Entry) -> None:
-    """Store what a place was told, or was about to be, instead of what is stored."""
-    upsert(session, _TOLD, [_told_row(place, entry)])
+def save(session: Session, entries: Mapping[Place, Entry]) -> None:
+    """Store what places were told, or were about to be, instead of what is stored."""
+    upsert(session, _TOLD, [_told_row(place, entry) for place, entry in entries.items()])
 
 
 def delete(session: Session, places: Collection[Place]) -> None:
