@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.servers import Server, alertmanager, prometheus, pynomaly
 from benchmarks.tables import Table
-from benchmarks.workload import HEADERS, Family, SeriesLabels, bodies
+from benchmarks.workload import HEADERS, Family, bodies, encode_labels
 
 ALERTS = 50_000
 SILENCES = 1_000
@@ -255,11 +255,11 @@ def _probe(server: Server, receiver: Hook, active: int) -> list[float]:
     return receiver.latencies("Probe")
 
 
-def _labels(name: str, number: int) -> SeriesLabels:
-    return [("__name__", name), ("i", f"{name}-{number}"), ("job", "bench")]
+def _labels(name: str, number: int) -> bytes:
+    return encode_labels([("__name__", name), ("i", f"{name}-{number}"), ("job", "bench")])
 
 
-def _write(server: Server, series: list[SeriesLabels], values: Any) -> None:
+def _write(server: Server, series: list[bytes], values: Any) -> None:
     now = np.array([int(time.time() * 1000)])
     family = Family(series, np.asarray(values, dtype=np.float64).reshape(-1, 1))
     for body in bodies([family], now, 1, 2_000):
