@@ -18,12 +18,12 @@ from pynomaly.access.asgi import Require
 from pynomaly.model.clock import SystemClock
 from pynomaly.promql.contract import QueryResult
 from pynomaly.storage.bus import Bus
+from pynomaly.web.alerts.board import expression_of
 from pynomaly.web.app import create_app
 from pynomaly.web.config import WebSettings
 from pynomaly.web.deps import Health, Status, WebDeps
 from pynomaly.web.lookup import rank
 from pynomaly.web.panels import PanelSpec, nice_step
-from pynomaly.web.snapshots import expression_of
 
 LOAD = {"queries": [{"expr": "node_load1"}], "last": 300, "step": 15}
 

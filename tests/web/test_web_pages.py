@@ -398,7 +398,12 @@ def test_five_hundred_alerts_and_long_labels_do_not_break_the_list(
 ) -> None:
     world.firing = [alert("Many", instance=f"host-{i}", note="x" * 300) for i in range(500)]
     page = open_page("/alerts")
+    group = page.locator(".list [data-row]")
+    expect(group).to_have_count(1)
+    expect(group).to_contain_text("500 firing")
+    group.press("Enter")
     expect(page.locator(".list [data-row]")).to_have_count(500)
+    expect(page.locator(".list > .note")).to_contain_text("The first 500 of 501")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

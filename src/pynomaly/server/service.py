@@ -57,7 +57,7 @@ from pynomaly.server import effective, prometheus_api
 from pynomaly.server.administration import NothingHere, StoreAdministration
 from pynomaly.server.alerting import Alerting
 from pynomaly.server.backends import Backend, Site, open_backend
-from pynomaly.server.detection import judge_series, keep_anomalies
+from pynomaly.server.detection import Detection, heed_feedback, judge_series, keep_anomalies
 from pynomaly.server.files import NamedFiles, load_named_files
 from pynomaly.server.health import HealthBoard, of_attempts, of_job, of_scraping, of_trouble
 from pynomaly.server.listener import Listener, bind
@@ -67,7 +67,7 @@ from pynomaly.storage.bus import Bus
 from pynomaly.storage.records import Records
 from pynomaly.storage.scheduler import Scheduler
 from pynomaly.web.app import create_app as create_web_app
-from pynomaly.web.deps import WebDeps
+from pynomaly.web.deps import AlertingDeps, WebDeps
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class Service:
         self._backtests = self._look_back()
         self._lint = self._look_at_rules()
         self._alerting = await self._notify(records, files)
-        self._anomalies = await self._judge(records)
+        self._detection = await self._judge(records)
         self._scraping = await self._scrape(files)
         self._schedule_upkeep(records, audit)
         say("Opening the doors …")
@@ -311,25 +311,33 @@ class Service:
             self.health.add("heartbeat", of_job(beats))
         return alerting
 
-    async def _judge(self, records: Records) -> AnomalyRepository:
+    async def _judge(self, records: Records) -> Detection:
         anomalies = AnomalyRepository(records)
         days = self._configuration.global_.data_retention_days
         keep_anomalies(anomalies, self._clock, self._scheduler, days)
         settings = self._configuration.components.anomaly_detection
-        if not settings.enabled:
+        judge = None
+        if settings.enabled:
+            judge = await judge_series(
+                settings,
+                self._backend,
+                anomalies,
+                bus=self._bus,
+                scheduler=self._scheduler,
+                health=self.health,
+                undo=self._undo,
+                data_dir=self.data_dir,
+            )
+        else:
             self.health.disable("anomaly_detection", "components.anomaly_detection.enabled")
-            return anomalies
-        await judge_series(
-            settings,
+        return await heed_feedback(
+            judge,
             self._backend,
             anomalies,
+            clock=self._clock,
             bus=self._bus,
             scheduler=self._scheduler,
-            health=self.health,
-            undo=self._undo,
-            data_dir=self.data_dir,
         )
-        return anomalies
 
     async def _scrape(self, files: NamedFiles) -> ScrapeManager:
         settings = self._configuration.components.metrics.scrape
@@ -414,10 +422,12 @@ class Service:
                 alerts_api.router(
                     self._rules,
                     self._alerting.manager,
-                    Explainer(self._alerting.manager, self._records, self._clock),
+                    self._explainer(),
                     self._clock,
                 ),
-                anomalies_api.router(self._anomalies, self._clock),
+                anomalies_api.router(
+                    self._detection.anomalies, self._detection.feedback, self._clock
+                ),
                 health.router(self.health),
                 control.router(self.reload),
                 admin_api.router(administration, self.health.ready, enabled=enabled),
@@ -425,6 +435,9 @@ class Service:
                 *([queries_api.router(seen)] if seen else []),
             ]
         )
+
+    def _explainer(self) -> Explainer:
+        return Explainer(self._alerting.manager, self._records, self._clock)
 
     def _routing(self) -> routing_api.RoutingDeps:
         manager, clock = self._alerting.manager, self._clock
@@ -478,6 +491,9 @@ class Service:
                 runbooks=_runbooks(),
                 external_url=self.external_url,
                 settings=self._configuration.web,
+                alerting=AlertingDeps(
+                    self._alerting.manager, self._alerting.delivery, self._explainer()
+                ),
             )
         )
 

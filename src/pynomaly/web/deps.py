@@ -6,7 +6,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from pynomaly.model.alert import Alert
+from pynomaly.alerting.delivery.service import DeliveryService
+from pynomaly.alerting.explain.service import Explainer
+from pynomaly.alerting.manager import AlertManager
 from pynomaly.model.clock import Clock
 from pynomaly.model.labels import Labels
 from pynomaly.promql.contract import Querier
@@ -14,6 +16,7 @@ from pynomaly.rules.backtest.service import Backtests
 from pynomaly.rules.group import GroupRunner
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.samples.contract import SampleReader
+from pynomaly.web.alerts.board import AlertSource
 from pynomaly.web.config import WebSettings
 from pynomaly.web.notes import RuleNotes, no_notes
 
@@ -84,14 +87,6 @@ class Stats:
     top_metrics: Sequence[tuple[str, int]] = ()
 
 
-class AlertSource(Protocol):
-    """Where the alerts come from."""
-
-    def alerts(self) -> Sequence[Alert]:
-        """The pending and firing alerts."""
-        ...
-
-
 class TargetSource(Protocol):
     """Where the scraped targets come from."""
 
@@ -117,11 +112,22 @@ class NoRules:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertingDeps:
+    """What the pages of alerts stand on."""
+
+    manager: AlertManager
+    deliveries: DeliveryService
+    explainer: Explainer
+
+
+@dataclass(frozen=True, slots=True)
 class WebDeps:
     """Everything that ``create_app`` is given.
 
-    The pages listen to the bus topics ``samples`` (published after each commit) and ``alerts``
-    (published when an alert changed); the contents of the messages do not matter.
+    The pages listen to the bus topics ``samples`` (published after each commit), ``alerts``
+    (published when an alert changed) and ``silences``; the contents of the messages do not matter.
+    ``alerts`` are those of rules. ``alerting`` routes them, and those of others; without it there
+    are no silences, and nobody is told.
     ``runbooks`` is a folder of Markdown files named by alert; without it they have no pages.
     ``notes`` says what lint has found on a rule. ``backtests`` tries rules on stored history;
     without it a rule's page does not offer that.
@@ -144,4 +150,5 @@ class WebDeps:
     rules: RuleSource = field(default_factory=NoRules)
     notes: RuleNotes = no_notes
     backtests: Backtests | None = None
+    alerting: AlertingDeps | None = None
     settings: WebSettings = field(default_factory=WebSettings)

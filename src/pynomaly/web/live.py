@@ -139,7 +139,7 @@ class LiveViews:
             await asyncio.gather(*(self._update(panel) for panel in panels), self._views())
 
     async def _listen(self) -> None:
-        with self._bus.subscribe(("samples", "alerts")) as subscription:
+        with self._bus.subscribe(("samples", "alerts", "silences")) as subscription:
             while True:
                 await subscription.next()
                 self._news.set()
@@ -221,7 +221,8 @@ class LiveViews:
 
 def _pause(data: Snapshot) -> float:
     """Seconds between two of these: thousands of rows are not sent again at every commit."""
-    return min(_LONGEST_PAUSE, len(data.get("rules", ())) / _ROWS_A_SECOND)
+    rows: int = data.get("total", 0)
+    return min(_LONGEST_PAUSE, rows / _ROWS_A_SECOND)
 
 
 def _fault(error: Exception) -> Message:

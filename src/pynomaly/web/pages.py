@@ -38,8 +38,16 @@ _PAGES = (
     ("targets", "/targets", "Targets", "Who answers?"),
     ("rules", "/rules", "Rules", "Do the rules work?"),
 )
-_INNER_PAGES = (("rule", "/rule", "Rule", "How does this rule do?"),)
-_PARENTS = {"rule": "rules"}
+_ALERT_PAGES = (
+    ("silences", "/silences", "Silences", "What is silenced?"),
+    ("routing", "/routing", "Routing", "Who is told of what?"),
+    ("deliveries", "/deliveries", "Deliveries", "Who was told?"),
+)
+_INNER_PAGES = (
+    ("rule", "/rule", "Rule", "How does this rule do?"),
+    ("alert", "/alert", "Alert", "Why?"),
+)
+_PARENTS = {"rule": "rules", "alert": "alerts"} | {page[0]: "alerts" for page in _ALERT_PAGES}
 
 _NOTHING: Mapping[str, Any] = {}
 _RUNBOOK_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -62,7 +70,10 @@ class Pages:
 
     def all(self) -> list[Page]:
         """Every page that exists; the bar at the left shows those that need no parameter."""
-        return [Page(*row, self._responder(row[0], row[3])) for row in (*_PAGES, *_INNER_PAGES)]
+        return [
+            Page(*row, self._responder(row[0], row[3]))
+            for row in (*_PAGES, *_ALERT_PAGES, *_INNER_PAGES)
+        ]
 
     async def runbook(self, name: str) -> Response:
         """What to do about an alert, as its runbook says; 404 when there is none."""
@@ -81,6 +92,8 @@ class Pages:
     def _responder(self, name: str, question: str) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
             boot = self._boot_of_rule(request) if name == "rule" else {}
+            if name == "alert":
+                boot = {"fingerprint": request.query_params.get("fingerprint", "")}
             return HTMLResponse(await self._render(name, question, boot))
 
         return respond
@@ -93,6 +106,7 @@ class Pages:
             question=question,
             current=_PARENTS.get(name, name),
             pages=_PAGES,
+            alert_pages=(_PAGES[2], *_ALERT_PAGES),
             root=self._assets.root,
             plotly=self._assets.plotly,
             version=self._deps.version,
@@ -109,13 +123,18 @@ class Pages:
             "plotly": self._assets.plotly,
             "version": self._deps.version,
             "api": self._deps.api_url,
-            "pages": [{"name": n, "path": p, "label": t} for n, p, t, _ in _PAGES],
+            "pages": [
+                {"name": n, "path": p, "label": t} for n, p, t, _ in (*_PAGES, *_ALERT_PAGES)
+            ],
             "runbooks": self._deps.runbooks is not None,
             "external": self._deps.external_url,
+            "alerting": self._deps.alerting is not None,
             "alerts": await self._snapshots.take("alerts"),
         }
         if name in ("overview", "targets"):
             boot["targets"] = await self._snapshots.take("targets")
+        if name in ("silences", "alerts"):
+            boot["silences"] = await self._snapshots.take("silences")
         if name in ("rules", "rule"):
             boot["rules"] = await self._snapshots.take("rules")
         if name == "rules":

@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from pynomaly.figures.timeseries import Mark
-from pynomaly.model.alert import Alert, AlertState
+from pynomaly.model.alert import AlertState
+from pynomaly.web.alerts.board import MAX_ROWS, AlertBoard, is_quiet
+from pynomaly.web.alerts.silences import silences_snapshot
 from pynomaly.web.deps import Health, Stats, Status, TargetHealth, TargetStatus, WebDeps
 from pynomaly.web.rules import rules_snapshot
 
 Snapshot = dict[str, Any]
 
-TOPICS = ("alerts", "targets", "overview", "rules")
-MAX_ROWS = 2_000
+TOPICS = ("alerts", "targets", "overview", "rules", "silences")
 _MAX_MARKS = 8
-_SEVERITY_ORDER = {"critical": 0, "high": 1, "page": 1, "warning": 2, "info": 3, "none": 4}
 _TARGET_ORDER = {TargetHealth.DOWN: 0, TargetHealth.UNKNOWN: 1, TargetHealth.UP: 2}
 
 
@@ -23,16 +22,26 @@ class Snapshots:
 
     def __init__(self, deps: WebDeps) -> None:
         self._deps = deps
+        manager = deps.alerting.manager if deps.alerting is not None else None
+        self._board = AlertBoard(deps.alerts, manager, deps.clock)
 
     async def take(self, topic: str) -> Snapshot:
-        """The state of ``alerts``, ``targets``, ``rules`` or ``overview``."""
+        """The state of ``alerts``, ``silences``, ``targets``, ``rules`` or ``overview``."""
         if topic == "alerts":
-            return alerts_snapshot(self._deps.alerts.alerts())
+            return await self._board.snapshot()
+        if topic == "silences":
+            return await self._silences()
         if topic == "targets":
             return targets_snapshot(self._deps.targets.targets())
         if topic == "rules":
             return rules_snapshot(self._deps.rules.groups())
         return overview_snapshot(self._deps.health(), await self._deps.stats())
+
+    async def _silences(self) -> Snapshot:
+        if self._deps.alerting is None:
+            return {"active": 0, "pending": 0, "total": 0, "silences": []}
+        silences = self._deps.alerting.manager.silences
+        return silences_snapshot(silences, await self._board.all(), self._deps.clock.now())
 
     def marks(self) -> list[Mark]:
         """When the newest alerts began to fire."""
@@ -40,60 +49,6 @@ class Snapshots:
         firing = [a for a in alerts if a.state is AlertState.FIRING and not is_quiet(a)]
         newest = sorted(firing, key=lambda alert: -alert.fired_at)[:_MAX_MARKS]
         return [Mark(round(a.fired_at * 1000), a.name) for a in newest if a.fired_at]
-
-
-def alerts_snapshot(alerts: Sequence[Alert]) -> Snapshot:
-    """Alerts by consequence: firing before pending, severe first, newest first.
-
-    An alert of severity ``none`` fires by design (a watchdog): it is listed, and not counted.
-    """
-    active = sorted((a for a in alerts if a.state is not AlertState.INACTIVE), key=_consequence)
-    loud = [alert for alert in active if not is_quiet(alert)]
-    firing = sum(alert.state is AlertState.FIRING for alert in loud)
-    return {
-        "firing": firing,
-        "pending": len(loud) - firing,
-        "alerts": [_alert(alert) for alert in active[:MAX_ROWS]],
-    }
-
-
-def is_quiet(alert: Alert) -> bool:
-    """Whether it is no trouble that this alert fires."""
-    return alert.labels.get("severity", "") == "none"
-
-
-def _consequence(alert: Alert) -> tuple[bool, bool, int, float, str]:
-    severity = alert.labels.get("severity", "")
-    return (
-        is_quiet(alert),
-        alert.state is not AlertState.FIRING,
-        _SEVERITY_ORDER.get(severity, 2),
-        -alert.active_at,
-        alert.name,
-    )
-
-
-def _alert(alert: Alert) -> Snapshot:
-    value = alert.value
-    return {
-        "id": alert.fingerprint,
-        "name": alert.name,
-        "state": str(alert.state),
-        "severity": alert.labels.get("severity", ""),
-        "quiet": is_quiet(alert),
-        "labels": {n: v for n, v in alert.labels.items() if n not in ("alertname", "severity")},
-        "annotations": dict(alert.annotations),
-        "value": value if value == value and abs(value) != float("inf") else str(value),
-        "active_at": alert.active_at,
-        "fired_at": alert.fired_at,
-        "expr": expression_of(alert.generator_url),
-    }
-
-
-def expression_of(generator_url: str) -> str:
-    """The expression that an alert's generator URL carries, in Prometheus's form or ours."""
-    query = parse_qs(urlsplit(generator_url).query)
-    return next((query[name][0] for name in ("g0.expr", "q", "expr") if name in query), "")
 
 
 def targets_snapshot(targets: Sequence[TargetStatus]) -> Snapshot:

@@ -9,15 +9,15 @@ import { openSearch } from "./search.js";
 const QUICK = ["5m", "15m", "30m", "1h", "3h", "6h", "12h", "1d", "2d", "7d", "30d", "90d"];
 const KEYS = {
   Everywhere: [
-    ["/", "Search metrics, alerts and pages"],
-    ["g then o, e, a, t, r", "Go to Overview, Explore, Alerts, Targets, Rules"],
+    ["/ or Ctrl + K", "Search metrics, alerts and pages; / filters where a page has a filter for it"],
+    ["g then o, e, a, t, r, s, d", "Go to Overview, Explore, Alerts, Targets, Rules, Silences, Deliveries"],
     ["p", "Pause, or go on live"],
     ["t", "Light or dark"],
     ["-", "Zoom out: twice the range"],
     ["Esc", "Close what is open"],
     ["?", "This list"],
   ],
-  "In lists": [["j / k", "Next, previous"], ["Enter", "Open or close"]],
+  "In lists": [["j / k, ↓ / ↑", "Next, previous"], ["Enter", "Open or close"], ["s", "Silence the alert, or the group"], ["Esc", "From the filter back to the list"]],
   "On charts": [
     ["drag", "Zoom the whole page"],
     ["double click", "Zoom out"],
@@ -140,6 +140,16 @@ function typing(target) {
 
 let goingTo = 0;
 function onKey(event) {
+  if (event.key === "k" && (event.ctrlKey || event.metaKey) && !$("dialog[open]")) {
+    event.preventDefault();
+    ACTIONS.search();
+    return;
+  }
+  if (event.target.matches?.("[data-filter]") && ["Escape", "ArrowDown", "Enter"].includes(event.key)) {
+    event.preventDefault();
+    move(1, true);
+    return;
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || $("dialog[open]")) return;
   if (Date.now() - goingTo < 1200) {
     goingTo = 0;
@@ -147,20 +157,32 @@ function onKey(event) {
     if (page) location.href = address(page.path);
     return;
   }
-  const action = { "/": ACTIONS.search, "?": showKeys, p: ACTIONS.live, t: switchTheme, "-": zoomOut }[event.key];
+  const action = { "/": find, "?": showKeys, p: ACTIONS.live, t: switchTheme, "-": zoomOut }[event.key];
   if (action) {
     event.preventDefault();
     action();
   } else if (event.key === "g") goingTo = Date.now();
   else if (event.key === "j" || event.key === "k") move(event.key === "j" ? 1 : -1);
+  else if (event.key.startsWith("Arrow") && event.target.closest?.("[data-row]") && ["ArrowDown", "ArrowUp"].includes(event.key)) {
+    event.preventDefault();
+    move(event.key === "ArrowDown" ? 1 : -1);
+  }
+}
+
+/** Filter the list of the page, or search everything. */
+function find() {
+  const filter = $("[data-filter]");
+  if (!filter) return ACTIONS.search();
+  filter.focus();
+  return filter.select();
 }
 
 /** j and k go through the rows of the page's lists. */
-function move(step) {
+function move(step, first = false) {
   const rows = $$("[data-row]").filter((row) => row.offsetParent);
   if (!rows.length) return;
   const at = rows.indexOf(document.activeElement.closest?.("[data-row]"));
-  const next = rows[at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + step))];
+  const next = rows[first || at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + step))];
   next.focus();
   next.scrollIntoView({ block: "nearest" });
 }
@@ -183,6 +205,7 @@ function followLinks() {
 export const alerts = { ...boot.alerts };
 
 export function startFrame() {
+  queueMicrotask(() => { if ($("[data-filter]")) setText($(".search-open kbd"), "Ctrl K"); }); // once the page has made its filter
   for (const button of $$("[data-do]")) button.addEventListener("click", () => ACTIONS[button.dataset.do]());
   document.addEventListener("keydown", onKey);
   const menu = $("#range-menu");

@@ -6,9 +6,12 @@ import { remember } from "./state.js";
 const LIMIT = 500;
 
 export class List {
-  /** The first `words` columns are text, the others numbers. `row(item)` gives the cells of a row, `detail(item)` what opens below it. */
-  constructor(place, { grid, head, words = 4, row, detail, empty }) {
-    Object.assign(this, { grid, row, detail, empty });
+  /**
+   * The first `words` columns are text, the others numbers. `row(item)` gives the cells of a row, `detail(item)` what opens below it,
+   * `action(item)` a button beside it.
+   */
+  constructor(place, { grid, head, words = 4, row, detail, empty, action = () => null }) {
+    Object.assign(this, { grid, row, detail, empty, action });
     this.items = new Map();
     this.open = new Set(new URLSearchParams(location.search).getAll("open"));
     this.body = h("div", { role: "list" });
@@ -18,13 +21,16 @@ export class List {
     place.replaceChildren(this.box, this.none);
   }
 
-  /** Show these items, in this order; `key` says when one of the same id has changed. */
+  /**
+   * Show these items, in this order; `key` says when one of the same id has changed. An item with `toggle` is the head of a group:
+   * it is `expanded` or not, and has the class `grid`.
+   */
   show(items, reason) {
     const kept = new Map();
-    const elements = items.slice(0, LIMIT).map(({ id, key, data }) => {
-      const old = this.items.get(id);
-      const item = old?.key === key ? old : this.#item(id, key, data, old);
-      kept.set(id, item);
+    const elements = items.slice(0, LIMIT).map((given) => {
+      const old = this.items.get(given.id);
+      const item = old?.key === given.key ? old : this.#item(given, old);
+      kept.set(given.id, item);
       return item.element;
     });
     this.items = kept;
@@ -44,16 +50,39 @@ export class List {
     if (focused) $(`[data-row="${CSS.escape(focused)}"]`, this.body)?.focus();
   }
 
-  #item(id, key, data, old) {
-    const open = this.open.has(id);
-    const button = h(`button.${this.grid}`, { type: "button", "data-row": id, "aria-expanded": String(open), onclick: () => this.#toggle(id, data) }, this.row(data));
-    const element = h("div.item", { role: "listitem" }, button, open ? this.detail(data) : null);
-    if (old && document.activeElement === old.button) queueMicrotask(() => button.focus());
-    return { element, button, key };
+  #item(given, old) {
+    const { id, key, data, toggle, expanded, grid = this.grid } = given;
+    if (old) {
+      this.#renew(old, given);
+      return { ...old, key, data };
+    }
+    const open = !toggle && this.open.has(id);
+    const button = h(`button.${grid}`, { type: "button", "data-row": id, "aria-expanded": String(toggle ? expanded : open), onclick: toggle ?? (() => this.#toggle(id)) }, this.row(data));
+    const action = h("span.act", {}, this.action(data) ?? "");
+    const element = h(`div.item${action.firstChild ? ".acts" : ""}`, { role: "listitem" }, button, action, open ? this.detail(data) : null);
+    return { element, button, action, key, data };
   }
 
-  #toggle(id, data) {
-    const { element, button } = this.items.get(id);
+  /** Other words in a row that stays; who is reading or typing in what is open below is left in peace. */
+  #renew({ element, button, action }, { id, data, toggle, expanded }) {
+    button.replaceChildren(...this.row(data));
+    if (toggle) button.setAttribute("aria-expanded", String(expanded));
+    if (!action.contains(document.activeElement)) action.replaceChildren(this.action(data) ?? "");
+    const detail = element.lastChild;
+    if (this.open.has(id) && detail !== action && !detail.contains(document.activeElement)) detail.replaceWith(this.detail(data));
+  }
+
+  /** Open an item that is shown, and go to it. */
+  reveal(id) {
+    const item = this.items.get(id);
+    if (!item) return;
+    if (!this.open.has(id)) this.#toggle(id);
+    item.button.focus();
+    item.element.scrollIntoView({ block: "nearest" });
+  }
+
+  #toggle(id) {
+    const { element, button, data } = this.items.get(id);
     if (this.open.delete(id)) element.lastChild.remove();
     else {
       this.open.add(id);

@@ -131,7 +131,7 @@ const componentRow = (part) => h("div.row", {},
   h("span.what", {}, part.name), h("span.why", { title: part.detail }, part.detail));
 
 function drawTrouble() {
-  const firing = now.alerts.alerts.filter((a) => a.state === "firing" && !a.quiet);
+  const firing = now.alerts.alerts.filter((a) => a.state === "firing" && !a.quiet && !a.held);
   const numberFiring = now.alerts.firing;
   const alerted = new Set(firing.map((a) => a.labels.instance));
   const down = now.targets.targets.filter((t) => t.health === "down" && !alerted.has(t.instance));
@@ -151,7 +151,7 @@ function drawTrouble() {
   if (wrong.length) answer(critical ? "critical" : "warning", `No: ${wrong.join(", ")}`);
   else if (ignorant()) answer("unknown", "Not known: nothing is measured yet");
   else answer("good", "Yes");
-  const key = JSON.stringify([firing.slice(0, ALERTS_SHOWN).map((a) => [a.id, a.annotations]), down.slice(0, TARGETS_SHOWN), parts_, numberFiring, down.length, now.targets.total, now.alerts.pending, now.anomalies, now.judged, ignorant()]);
+  const key = JSON.stringify([firing.slice(0, ALERTS_SHOWN).map((a) => [a.id, a.annotations]), down.slice(0, TARGETS_SHOWN), parts_, numberFiring, down.length, now.targets.total, now.alerts.pending, now.alerts.held, now.anomalies, now.judged, ignorant()]);
   const place = $("#trouble");
   if (place.dataset.key === key) return;
   place.dataset.key = key;
@@ -167,8 +167,9 @@ function calm() {
   const { total } = now.targets;
   const targets = total ? `${total === 1 ? "The one target answers" : `All ${total} targets answer`}.` : "No targets are scraped yet.";
   const pending = now.alerts.pending ? `${now.alerts.pending} ${now.alerts.pending === 1 ? "alert is" : "alerts are"} pending.` : "";
+  const held = now.alerts.held ? `${now.alerts.held} ${now.alerts.held === 1 ? "is" : "are"} silenced or inhibited.` : "";
   const odd = now.anomalies === null || !now.judged ? "" : now.anomalies ? `${now.anomalies.toLocaleString()} of ${now.judged.toLocaleString()} series ${now.anomalies === 1 ? "behaves" : "behave"} unusually.` : "No series behaves unusually.";
-  return h("p.calm", {}, icon("s-good", "shape"), `No alert fires. ${[pending, targets, odd].filter(Boolean).join(" ")}`);
+  return h("p.calm", {}, icon("s-good", "shape"), `No alert fires. ${[pending, held, targets, odd].filter(Boolean).join(" ")}`);
 }
 
 /* Lists below the charts */
