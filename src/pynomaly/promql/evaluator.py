@@ -143,8 +143,12 @@ class Evaluator:
         assert isinstance(rhs, Scalar), "the parser has checked types"
         return binary.scalars(node, lhs, rhs)
 
+    def in_pieces(self, node: nodes.Aggregation, grid: Grid) -> Matrix | None:
+        """An aggregation of what is read directly; None where its operand must be evaluated."""
+        return piecewise.aggregated(self.state, node, grid)
+
     def _aggregation(self, node: nodes.Aggregation, grid: Grid) -> Matrix:
-        if (found := piecewise.aggregated(self.state, node, grid)) is not None:
+        if (found := self.in_pieces(node, grid)) is not None:
             return found
         grouping, without = node.grouping, node.without
         if node.op == "count_values":

@@ -261,6 +261,10 @@ class _OverlayEvaluator(Evaluator):
                 return stacked(parts, grid.times)
         return own
 
+    def in_pieces(self, node: nodes.Aggregation, grid: Grid) -> Matrix | None:
+        """Nothing: operands are not only read, but also asked for."""
+        return None
+
     def _elsewhere(self, node: Node, grid: Grid) -> Value:
         found = self._stored(node, grid)
         if node.type is ValueType.SCALAR:
