@@ -10,7 +10,7 @@ from pynomaly.access.config import AccessSettings
 from pynomaly.access.gate import Gate
 from pynomaly.api import anomalies as anomalies_api
 from pynomaly.api.app import create_app
-from pynomaly.detection.events import Anomaly
+from pynomaly.detection.events import Anomaly, Feedback, NoSuchAnomaly
 from pynomaly.model.clock import FakeClock
 from pynomaly.model.labels import Labels
 
@@ -33,6 +33,14 @@ FOUND = Anomaly(
 )
 
 
+BESIDE = replace(
+    FOUND,
+    id="beside",
+    labels=Labels({"__name__": "memory_usage", "job": "api", "instance": "a"}),
+    started_at=FOUND.started_at + 120,
+)
+
+
 class Kept:
     """Anomalies in a list, and what was asked for."""
 
@@ -46,10 +54,19 @@ class Kept:
         self.asked = {"range": until - since, "metric": metric, "service": service, "limit": limit}
         return [self.anomaly]
 
-    def judge(self, anomaly_id: str, feedback: str) -> Anomaly | None:
+    def get(self, anomaly_id: str) -> Anomaly | None:
+        return self.anomaly if anomaly_id == self.anomaly.id else None
+
+    def begun(self, since: float, until: float) -> list[Anomaly]:
+        return [each for each in (self.anomaly, BESIDE) if since <= each.started_at <= until]
+
+    def previous(self, anomaly: Anomaly) -> Anomaly | None:
+        return replace(anomaly, id="before", started_at=anomaly.started_at - 86_400)
+
+    async def say(self, anomaly_id: str, feedback: Feedback) -> Anomaly:
         if anomaly_id != self.anomaly.id:
-            return None
-        self.anomaly = replace(self.anomaly, feedback=feedback)
+            raise NoSuchAnomaly(anomaly_id)
+        self.anomaly = replace(self.anomaly, feedback=feedback.value)
         return self.anomaly
 
 
@@ -60,7 +77,7 @@ def kept() -> Kept:
 
 @pytest.fixture
 def client(kept: Kept) -> httpx.AsyncClient:
-    app = create_app([anomalies_api.router(kept, FakeClock(NOW))])
+    app = create_app([anomalies_api.router(kept, kept, FakeClock(NOW))])
     app.add_middleware(AccessMiddleware, gate=Gate(AccessSettings()), audit=None)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
@@ -81,6 +98,19 @@ async def test_anomalies_are_listed_with_an_explanation(
     assert kept.asked == {"range": 86_400, "metric": "cpu_usage", "service": "", "limit": 1000}
 
 
+async def test_one_is_explained_by_what_moved_with_it_and_when_it_last_looked_like_this(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.get("/api/anomalies/00c0ffee")
+    assert answer.status_code == 200
+    found = answer.json()
+    (related,) = found["related"]
+    assert (related["id"], related["seconds_after"]) == ("beside", 120)
+    assert related["shared_labels"] == {"job": "api"}
+    assert related["likeness"] == pytest.approx(0.65)
+    assert found["previous"]["id"] == "before"
+
+
 async def test_a_person_says_whether_it_was_real(client: httpx.AsyncClient) -> None:
     answer = await client.post("/api/anomalies/00c0ffee/feedback", json={"feedback": "false"})
     assert (answer.status_code, answer.json()["feedback"]) == (200, "false")
@@ -90,6 +120,7 @@ async def test_a_person_says_whether_it_was_real(client: httpx.AsyncClient) -> N
     ("path", "body", "status"),
     [
         ("/api/anomalies/nothing/feedback", {"feedback": "real"}, 404),
+        ("/api/anomalies/nothing", None, 404),
         ("/api/anomalies/00c0ffee/feedback", {"feedback": "perhaps"}, 400),
         ("/api/anomalies?time_range=soon", None, 400),
         ("/api/anomalies?limit=0", None, 400),

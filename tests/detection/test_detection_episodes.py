@@ -47,6 +47,28 @@ def test_what_is_not_known_yet_opens_nothing() -> None:
     assert run([-9.0] * 3) == ["."] * 3
 
 
+def test_a_handicap_asks_for_so_many_decades_more_of_its_series_only() -> None:
+    machine = EpisodeMachine(2)
+    rows, interval = np.arange(2), np.full(2, 300.0)
+
+    def opened(rarity: float) -> list[bool]:
+        changes = machine.step(rows, np.full(2, rarity), interval, np.array([0.0, 2.0]))
+        return changes.opened.tolist()
+
+    assert opened(2.0) == [True, False]
+    assert opened(3.0) == [False, True]
+
+
+def test_a_handicap_does_not_end_what_is_open() -> None:
+    machine = EpisodeMachine(1)
+    interval = np.array([3600.0])
+    machine.step(ROW, np.array([3.0]), interval)
+    lasting = [
+        machine.step(ROW, np.array([3.0]), interval, np.array([3.0])).closed[0] for _ in range(48)
+    ]
+    assert not any(lasting)
+
+
 def test_a_budget_must_be_positive() -> None:
     with pytest.raises(ValueError, match="not positive"):
         EpisodeMachine(1, 0.0)

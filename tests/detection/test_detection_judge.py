@@ -154,6 +154,24 @@ async def test_an_anomaly_ends_when_the_new_normal_has_lasted() -> None:
     assert world.anomalies.open() == []
 
 
+async def test_a_series_with_a_handicap_needs_a_rarer_value_to_be_an_anomaly() -> None:
+    world = await learnt()
+    handicapped = Labels({"__name__": "cpu_usage"})
+    world.judge.take_handicaps({handicapped: 30.0, Labels({"__name__": "gone"}): 3.0})
+    await world.run(5, cpu_usage=175.0, memory_usage=140.0)
+    assert {each.metric for each in world.anomalies.saved} == {"memory_usage"}
+    assert (await world.verdicts())["cpu_usage"] > 0.6  # the score is as ever
+    world.judge.take_handicaps({})
+    await world.run(5, cpu_usage=475.0, memory_usage=140.0)
+    assert "cpu_usage" in {each.metric for each in world.anomalies.saved}
+
+
+async def test_how_many_series_are_judged_and_learning_is_known() -> None:
+    world = await learnt()
+    await world.run(1, cpu_usage=75.0, memory_usage=40.0, new=1.0)
+    assert (world.judge.progress.judged, world.judge.progress.learning) == (2, 1)
+
+
 async def test_a_score_carries_the_labels_of_its_series() -> None:
     labels = Labels({"__name__": "cpu", "host": "a", "of": "me"})
     assert str(verdict_labels(labels)) == 'anomaly_score{exported_of="me", host="a", of="cpu"}'

@@ -1,6 +1,7 @@
 """Anomalies in the records, on SQLite and PostgreSQL."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -70,6 +71,46 @@ def test_feedback_stays_when_the_anomaly_goes_on(anomalies: AnomalyRepository) -
 
 def test_feedback_on_what_is_not_there_is_none(anomalies: AnomalyRepository) -> None:
     assert anomalies.judge("nothing", "real") is None
+
+
+def test_those_that_began_in_a_time_are_found_with_their_service(
+    anomalies: AnomalyRepository,
+) -> None:
+    anomalies.save([anomaly(100, job="a"), anomaly(200, job="b"), anomaly(300)])
+    assert [each.started_at for each in anomalies.begun(100, 200)] == [200, 100]
+    assert anomalies.starts(150, 400) == [("", 300.0), ("b", 200.0)]
+
+
+def test_the_previous_one_is_of_the_same_series_and_cause(anomalies: AnomalyRepository) -> None:
+    one, other = anomaly(100, job="a"), anomaly(200, job="a", instance="x")
+    unlike, last = replace(anomaly(300, job="a"), cause="novelty"), anomaly(400, job="a")
+    anomalies.save([one, other, unlike, last])
+    assert anomalies.previous(last) == one
+    assert anomalies.previous(one) is None
+
+
+def test_what_a_person_said_is_found_from_a_time_on(anomalies: AnomalyRepository) -> None:
+    rows = [anomaly(at) for at in (100, 200, 300)]
+    anomalies.save(rows)
+    anomalies.judge(rows[0].id, "false")
+    anomalies.judge(rows[2].id, "real")
+    assert [each.id for each in anomalies.judged(150)] == [rows[2].id]
+
+
+def test_every_change_is_counted_and_nothing_else(anomalies: AnomalyRepository) -> None:
+    one = anomaly(100)
+    seen = [anomalies.changes]
+    for change in (
+        lambda: anomalies.save([one]),
+        lambda: anomalies.judge(one.id, "real"),
+        lambda: anomalies.judge("nothing", "real"),
+        lambda: anomalies.save([one.closed(150)]),
+        lambda: anomalies.forget(200),
+        lambda: anomalies.forget(200),
+    ):
+        change()
+        seen.append(anomalies.changes)
+    assert [after - before for before, after in pairwise(seen)] == [1, 1, 0, 1, 1, 0]
 
 
 def test_what_ended_long_ago_is_forgotten(anomalies: AnomalyRepository) -> None:

@@ -1,4 +1,4 @@
-"""Anomalies that were found, and what people say of them."""
+"""Anomalies that were found, why, and what people say of them."""
 
 import asyncio
 from typing import Any, Protocol
@@ -8,15 +8,17 @@ from pydantic import BaseModel, Field
 
 from pynomaly.access.asgi import require
 from pynomaly.access.policy import Action
+from pynomaly.detection.documents import anomaly_document, explanation_document
 from pynomaly.detection.events import Anomaly, Feedback
+from pynomaly.detection.explanation import PastAnomalies, explain
 from pynomaly.model.clock import Clock
 from pynomaly.model.duration import parse_duration
-from pynomaly.model.errors import BadInput, PynomalyError
+from pynomaly.model.errors import BadInput
 
 _MOST = 1000
 
 
-class Anomalies(Protocol):
+class Anomalies(PastAnomalies, Protocol):
     """Where they are kept; blocking."""
 
     def found(
@@ -25,16 +27,17 @@ class Anomalies(Protocol):
         """Those that lasted at some time in ``[since, until]``, the newest first."""
         ...
 
-    def judge(self, anomaly_id: str, feedback: str) -> Anomaly | None:
-        """Keep what a person says of one; None when there is no such anomaly."""
+
+class Judgements(Protocol):
+    """What people say of them."""
+
+    async def say(self, anomaly_id: str, feedback: Feedback) -> Anomaly:
+        """Keep what a person says of one.
+
+        Raises:
+            NoSuchAnomaly: there is none with this id.
+        """
         ...
-
-
-class NoSuchAnomaly(PynomalyError):
-    """There is none with this id."""
-
-    status = 404
-    kind = "not_found"
 
 
 class Said(BaseModel):
@@ -43,11 +46,12 @@ class Said(BaseModel):
     feedback: Feedback = Field(description="`real`, or `false` for a false alarm.")
 
 
-def router(anomalies: Anomalies, clock: Clock) -> APIRouter:
+def router(anomalies: Anomalies, judgements: Judgements, clock: Clock) -> APIRouter:
     """``/api/anomalies``."""
     routes = APIRouter(prefix="/api/anomalies", tags=["anomalies"])
+    read = [Depends(require(Action.METRICS_READ))]
 
-    @routes.get("", dependencies=[Depends(require(Action.METRICS_READ))])
+    @routes.get("", dependencies=read)
     async def found(
         metric_name: str = "", service: str = "", time_range: str = "24h", limit: int = _MOST
     ) -> dict[str, Any]:
@@ -59,15 +63,17 @@ def router(anomalies: Anomalies, clock: Clock) -> APIRouter:
         rows = await asyncio.to_thread(
             anomalies.found, since, until, metric=metric_name, service=service, limit=limit
         )
-        return {"anomalies": [shown(each) for each in rows]}
+        return {"anomalies": [anomaly_document(each) for each in rows]}
+
+    @routes.get("/{anomaly_id}", dependencies=read)
+    async def one(anomaly_id: str) -> dict[str, Any]:
+        """One, with what else moved with it, and the last one like it."""
+        return explanation_document(await asyncio.to_thread(explain, anomalies, anomaly_id))
 
     @routes.post("/{anomaly_id}/feedback", dependencies=[Depends(require(Action.ALERTS_WRITE))])
     async def judge(anomaly_id: str, said: Said) -> dict[str, Any]:
         """Say whether it was real."""
-        anomaly = await asyncio.to_thread(anomalies.judge, anomaly_id, said.feedback.value)
-        if anomaly is None:
-            raise NoSuchAnomaly(f"there is no anomaly {anomaly_id}")
-        return shown(anomaly)
+        return anomaly_document(await judgements.say(anomaly_id, said.feedback))
 
     return routes
 
@@ -77,27 +83,3 @@ def _seconds(time_range: str) -> float:
         return parse_duration(time_range)
     except ValueError as error:
         raise BadInput(f"time_range: {error}") from error
-
-
-def shown(anomaly: Anomaly) -> dict[str, Any]:
-    """An anomaly as JSON; times are epoch seconds, ``ended_at`` is null while it lasts."""
-    return {
-        "id": anomaly.id,
-        "metric_name": anomaly.metric,
-        "labels": dict(anomaly.labels.items()),
-        "service": anomaly.service,
-        "severity": anomaly.severity.value,
-        "started_at": anomaly.started_at,
-        "peaked_at": anomaly.peaked_at,
-        "ended_at": anomaly.ended_at or None,
-        "score": anomaly.score,
-        "confidence": anomaly.confidence,
-        "value": anomaly.value,
-        "expected": anomaly.expected,
-        "lower": anomaly.lower,
-        "upper": anomaly.upper,
-        "direction": anomaly.direction,
-        "cause": anomaly.cause,
-        "explanation": anomaly.explanation,
-        "feedback": anomaly.feedback or None,
-    }

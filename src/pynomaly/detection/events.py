@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import xxhash
 
+from pynomaly.model.errors import PynomalyError
 from pynomaly.model.labels import Labels, canonical
 
 _SERVICE_LABELS = ("service", "service_name", "app", "job")
@@ -23,6 +24,16 @@ class Feedback(StrEnum):
 
     REAL = "real"
     FALSE = "false"
+
+
+class NoSuchAnomaly(PynomalyError):
+    """There is none with this id."""
+
+    status = 404
+    kind = "not_found"
+
+    def __init__(self, anomaly_id: str) -> None:
+        super().__init__(f"There is no anomaly {anomaly_id}.")
 
 
 _HIGH_SCORE = 0.7

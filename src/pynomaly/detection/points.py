@@ -59,6 +59,10 @@ class Points:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def row_of(self, labels: Labels) -> int | None:
+        """The row of a series; None when it is not judged."""
+        return self._rows.get(labels)
+
     def restore(self, labels: list[Labels], last: LastSamples) -> None:
         """Take up where another process was; the rows are its own."""
         self.labels = labels

@@ -35,6 +35,8 @@ class AnomalyRow(Base):
     feedback: Mapped[str] = mapped_column(sa.Text())
 
 
+_AT_ONCE = 200
+
 _COPIED = (
     "id",
     "started_at",
@@ -69,6 +71,8 @@ class AnomalyRepository:
 
     def __init__(self, records: Records) -> None:
         self._records = records
+        self.changes = 0
+        """Rises whenever what is kept has changed, so that a page knows when to read it again."""
 
     def save(self, anomalies: Sequence[Anomaly]) -> None:
         """Add them, or take their newer state; feedback that was given stays."""
@@ -77,6 +81,7 @@ class AnomalyRepository:
         with self._records.writing() as session:
             for anomaly in anomalies:
                 _merge(session, anomaly)
+        self.changes += 1
 
     def open(self) -> list[Anomaly]:
         """Those that have not ended."""
@@ -105,6 +110,42 @@ class AnomalyRepository:
             query = query.where(AnomalyRow.service == service)
         return self._select(query)
 
+    def get(self, anomaly_id: str) -> Anomaly | None:
+        """One; None when there is no such anomaly."""
+        with self._records.reading() as session:
+            row = session.get(AnomalyRow, anomaly_id)
+            return None if row is None else _anomaly(row)
+
+    def begun(self, since: float, until: float, *, limit: int = 1000) -> list[Anomaly]:
+        """Those that began in ``[since, until]``, the newest first."""
+        return self._select(_begun(sa.select(AnomalyRow), since, until).limit(limit))
+
+    def starts(self, since: float, until: float) -> list[tuple[str, float]]:
+        """The service and the begin of each that began in ``[since, until]``, the newest first."""
+        columns = sa.select(AnomalyRow.service, AnomalyRow.started_at)
+        with self._records.reading() as session:
+            found = session.execute(_begun(columns, since, until))
+            return [(service, at) for service, at in found]
+
+    def previous(self, anomaly: Anomaly) -> Anomaly | None:
+        """The one before it of the same series with the same cause, of those that are kept."""
+        query = (
+            sa.select(AnomalyRow)
+            .where(AnomalyRow.metric == anomaly.metric, AnomalyRow.cause == anomaly.cause)
+            .where(AnomalyRow.service == anomaly.service)
+            .where(AnomalyRow.started_at < anomaly.started_at)
+            .order_by(AnomalyRow.started_at.desc())
+        )
+        wanted = dict(anomaly.labels.items())
+        with self._records.reading() as session:
+            rows = session.scalars(query.execution_options(yield_per=_AT_ONCE))
+            return next((_anomaly(row) for row in rows if row.labels == wanted), None)
+
+    def judged(self, since: float) -> list[Anomaly]:
+        """Those that began at ``since`` or later and of which a person said something."""
+        query = sa.select(AnomalyRow).where(AnomalyRow.feedback != "")
+        return self._select(query.where(AnomalyRow.started_at >= since))
+
     def judge(self, anomaly_id: str, feedback: str) -> Anomaly | None:
         """Keep what a person says of one; None when there is no such anomaly."""
         with self._records.writing() as session:
@@ -112,7 +153,9 @@ class AnomalyRepository:
             if row is None:
                 return None
             row.feedback = feedback
-            return _anomaly(row)
+            judged = _anomaly(row)
+        self.changes += 1
+        return judged
 
     def forget(self, before: float) -> int:
         """Drop those that ended earlier; how many."""
@@ -120,11 +163,18 @@ class AnomalyRepository:
             done: Any = session.execute(
                 sa.delete(AnomalyRow).where(AnomalyRow.ended_at > 0, AnomalyRow.ended_at < before)
             )
-            return int(done.rowcount)
+            dropped = int(done.rowcount)
+        self.changes += bool(dropped)
+        return dropped
 
     def _select(self, query: sa.Select[Any]) -> list[Anomaly]:
         with self._records.reading() as session:
             return [_anomaly(row) for row in session.scalars(query)]
+
+
+def _begun(query: sa.Select[Any], since: float, until: float) -> sa.Select[Any]:
+    between = AnomalyRow.started_at.between(since, until)
+    return query.where(between).order_by(AnomalyRow.started_at.desc(), AnomalyRow.id)
 
 
 def _merge(session: Session, anomaly: Anomaly) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -84,6 +85,14 @@ _SECONDS = Histogram(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many series are judged, and of how many too little was seen yet."""
+
+    judged: int = 0
+    learning: int = 0
+
+
 class Judge:
     """Periodic work for the scheduler: run ``judge(due)`` every ``settings.interval`` seconds.
 
@@ -112,6 +121,8 @@ class Judge:
         self._scorer = StreamScorer(min_points=self._settings.min_points)
         self._episodes = EpisodeMachine(budget=self._settings.budget)
         self._lasting: dict[int, Anomaly] = {}
+        self._handicaps: Mapping[Labels, float] = {}
+        self.progress = Progress()
         self._points = Points(self._settings.max_series, self._resize)
         self._verdicts = Verdicts(self._settings.floor, self._settings.band_from)
         self._watched = compile_anchored(self._settings.watch or "^$")
@@ -124,6 +135,10 @@ class Judge:
         """Take up the state of an earlier run, if there is one."""
         if self._file is not None:
             await asyncio.to_thread(self._restore, self._file)
+
+    def take_handicaps(self, decades: Mapping[Labels, float]) -> None:
+        """From now on an anomaly of these series must be rarer, by so many decades, to begin."""
+        self._handicaps = decades
 
     async def close(self) -> None:
         """Save the state."""
@@ -194,8 +209,9 @@ class Judge:
         scored, changes = self._step_all(rows, ms, values)
         known = ~np.isnan(scored.score)
         _JUDGED.inc(int(np.count_nonzero(known)))
-        _KNOWN.set(int(np.count_nonzero(known)))
-        _LEARNING.set(int(np.count_nonzero(~known)))
+        self.progress = Progress(int(np.count_nonzero(known)), int(np.count_nonzero(~known)))
+        _KNOWN.set(self.progress.judged)
+        _LEARNING.set(self.progress.learning)
         labels = [self._points.labels[row] for row in rows.tolist()]
         watched = np.array([bool(self._watched.fullmatch(each.name)) for each in labels])
         batch = self._verdicts.batch(labels, scored, watched, due_ms)
@@ -209,7 +225,19 @@ class Judge:
     ) -> tuple[Scored, Changes]:
         seconds = ms // 1000 + self._offset(int(ms[0]))
         scored = self._scorer.update(rows, seconds, values)
-        return scored, self._episodes.step(rows, scored.rarity, self._scorer.interval(rows))
+        interval, handicap = self._scorer.interval(rows), self._handicap(rows)
+        return scored, self._episodes.step(rows, scored.rarity, interval, handicap)
+
+    def _handicap(self, rows: Rows) -> NDArray[np.float64]:
+        """Decades for each of these rows, which rise."""
+        found = np.zeros(len(rows))
+        for labels, decades in self._handicaps.items():
+            row = self._points.row_of(labels)
+            if row is not None:
+                at = int(np.searchsorted(rows, row))
+                if at < len(rows) and rows[at] == row:
+                    found[at] = decades
+        return found
 
     def _offset(self, at_ms: int) -> int:
         """Seconds by which the zone's clocks are ahead of UTC."""

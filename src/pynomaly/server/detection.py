@@ -1,57 +1,74 @@
-"""Wires the judge of every series, and the anomalies that it finds."""
+"""Wires the judge of every series, the anomalies that it finds, and what people say of them."""
 
 import asyncio
-from contextlib import AsyncExitStack
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from pynomaly.detection.config import DetectionSettings
+from pynomaly.detection.feedback import FeedbackKeeper, Handicaps
 from pynomaly.detection.repository import AnomalyRepository
-from pynomaly.detection.service import Judge
-from pynomaly.model.clock import Clock
-from pynomaly.server.backends import Backend
-from pynomaly.server.health import HealthBoard, of_job
-from pynomaly.storage.bus import Bus
-from pynomaly.storage.scheduler import Scheduler
+from pynomaly.detection.service import Judge, Progress
+from pynomaly.server.backends import Backend, Site
+from pynomaly.server.health import of_job
 
 STATE_FILE = "detection-state.npz"
 
 _SAVE_SECONDS = 1800.0
+_RATIO_SECONDS = 60.0
 _DAY = 86_400.0
 
 
-async def judge_series(
-    settings: DetectionSettings,
-    backend: Backend,
-    anomalies: AnomalyRepository,
-    *,
-    bus: Bus,
-    scheduler: Scheduler,
-    health: HealthBoard,
-    undo: AsyncExitStack,
-    data_dir: Path,
-) -> None:
-    """Judge every series from now on; ``undo`` saves what was learnt."""
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """Anomalies, what people say of them, and how many series are judged."""
+
+    anomalies: AnomalyRepository
+    feedback: FeedbackKeeper
+    progress: Callable[[], Progress]
+
+
+async def detect(site: Site, backend: Backend, anomalies: AnomalyRepository) -> Detection:
+    """Judge every series from now on, if that is enabled, heeding what people said before."""
+    keep_anomalies(anomalies, site)
+    judge: Judge | None = None
+    if site.configuration.components.anomaly_detection.enabled:
+        judge = await judge_series(site, backend, anomalies)
+    else:
+        site.health.disable("anomaly_detection", "components.anomaly_detection.enabled")
+
+    def apply(decades: Handicaps) -> None:
+        if judge is not None:
+            judge.take_handicaps(decades)
+
+    feedback = FeedbackKeeper(anomalies, site.clock, site.bus, backend.appender, apply)
+    await feedback.take_up()
+    site.scheduler.every("anomaly feedback", _RATIO_SECONDS, feedback.write)
+    return Detection(anomalies, feedback, lambda: judge.progress if judge else Progress())
+
+
+async def judge_series(site: Site, backend: Backend, anomalies: AnomalyRepository) -> Judge:
+    """Judge every series from now on; the site's undoing saves what was learnt."""
+    settings = site.configuration.components.anomaly_detection
     judge = Judge(
         backend.judging,
         backend.appender,
         settings,
         anomalies=anomalies,
-        bus=bus,
-        state_file=data_dir / STATE_FILE,
+        bus=site.bus,
+        state_file=site.data_dir / STATE_FILE,
     )
     await judge.start()
-    undo.push_async_callback(judge.close)
-    job = scheduler.every("detection", settings.interval, judge)
-    scheduler.every("detection state", _SAVE_SECONDS, judge.save)
-    health.add("anomaly_detection", of_job(job))
+    site.undo.push_async_callback(judge.close)
+    job = site.scheduler.every("detection", settings.interval, judge)
+    site.scheduler.every("detection state", _SAVE_SECONDS, judge.save)
+    site.health.add("anomaly_detection", of_job(job))
+    return judge
 
 
-def keep_anomalies(
-    anomalies: AnomalyRepository, clock: Clock, scheduler: Scheduler, days: float
-) -> None:
-    """Drop anomalies that ended longer ago."""
+def keep_anomalies(anomalies: AnomalyRepository, site: Site) -> None:
+    """Drop anomalies that ended longer ago than samples are kept."""
+    days = site.configuration.global_.data_retention_days
 
     async def prune(_: float) -> None:
-        await asyncio.to_thread(anomalies.forget, clock.now() - days * _DAY)
+        await asyncio.to_thread(anomalies.forget, site.clock.now() - days * _DAY)
 
-    scheduler.every("anomalies retention", _DAY, prune)
+    site.scheduler.every("anomalies retention", _DAY, prune)

@@ -57,7 +57,7 @@ from pynomaly.server import effective, prometheus_api
 from pynomaly.server.administration import NothingHere, StoreAdministration
 from pynomaly.server.alerting import Alerting
 from pynomaly.server.backends import Backend, Site, open_backend
-from pynomaly.server.detection import Detection, heed_feedback, judge_series, keep_anomalies
+from pynomaly.server.detection import detect
 from pynomaly.server.files import NamedFiles, load_named_files
 from pynomaly.server.health import HealthBoard, of_attempts, of_job, of_scraping, of_trouble
 from pynomaly.server.listener import Listener, bind
@@ -144,7 +144,7 @@ class Service:
         self._backtests = self._look_back()
         self._lint = self._look_at_rules()
         self._alerting = await self._notify(records, files)
-        self._detection = await self._judge(records)
+        self._detection = await detect(self._site(), self._backend, AnomalyRepository(records))
         self._scraping = await self._scrape(files)
         self._schedule_upkeep(records, audit)
         say("Opening the doors …")
@@ -220,20 +220,21 @@ class Service:
     async def _open_backend(self, say: Say) -> Backend:
         peer = self._configuration.prometheus.url
         say(f"Working on {peer} …" if peer else f"Opening the store in {self.data_dir} …")
-        backend = await open_backend(
-            Site(
-                self._configuration,
-                self.data_dir,
-                self._clock,
-                self._bus,
-                self._scheduler,
-                self.health,
-                self._undo,
-            )
-        )
+        backend = await open_backend(self._site())
         if reason := self.health.reason("prometheus"):
             say(f"{reason} Rules begin when it is there.")
         return backend
+
+    def _site(self) -> Site:
+        return Site(
+            self._configuration,
+            self.data_dir,
+            self._clock,
+            self._bus,
+            self._scheduler,
+            self.health,
+            self._undo,
+        )
 
     async def _open_records(self) -> Records:
         settings = self._configuration.storage.records
@@ -310,34 +311,6 @@ class Service:
             beats = self._scheduler.every("heartbeat", settings.heartbeat.interval, heartbeat.beat)
             self.health.add("heartbeat", of_job(beats))
         return alerting
-
-    async def _judge(self, records: Records) -> Detection:
-        anomalies = AnomalyRepository(records)
-        days = self._configuration.global_.data_retention_days
-        keep_anomalies(anomalies, self._clock, self._scheduler, days)
-        settings = self._configuration.components.anomaly_detection
-        judge = None
-        if settings.enabled:
-            judge = await judge_series(
-                settings,
-                self._backend,
-                anomalies,
-                bus=self._bus,
-                scheduler=self._scheduler,
-                health=self.health,
-                undo=self._undo,
-                data_dir=self.data_dir,
-            )
-        else:
-            self.health.disable("anomaly_detection", "components.anomaly_detection.enabled")
-        return await heed_feedback(
-            judge,
-            self._backend,
-            anomalies,
-            clock=self._clock,
-            bus=self._bus,
-            scheduler=self._scheduler,
-        )
 
     async def _scrape(self, files: NamedFiles) -> ScrapeManager:
         settings = self._configuration.components.metrics.scrape

@@ -65,11 +65,16 @@ class EpisodeMachine:
         self._state = Episodes.blank(size)
 
     def step(
-        self, rows: Rows, rarity: NDArray[np.float64], interval: NDArray[np.float64]
+        self,
+        rows: Rows,
+        rarity: NDArray[np.float64],
+        interval: NDArray[np.float64],
+        handicap: NDArray[np.float64] | float = 0.0,
     ) -> Changes:
         """Take in one point of each of these series: its rarity in decades below once a week.
 
-        ``interval``: seconds between the points of each series.
+        ``interval``: seconds between the points of each series. ``handicap``: decades by which a
+        point must be rarer than the budget wants it, to open an episode.
         """
         state = self._state.take(rows)
         rare = rarity.astype(np.float32)
@@ -81,7 +86,7 @@ class EpisodeMachine:
         lasting = was_open & ~escalated & (rare >= self._bar - _KEEP_BELOW)
         lasting &= state.length < _LONGEST_HOLDS * most
         np.copyto(state.hold, np.maximum(state.hold, most // 2), where=lasting)
-        opened = ~was_open & (rare >= self._bar)
+        opened = ~was_open & (rare >= self._bar + handicap)
         told = opened | escalated
         np.copyto(state.hold, most, where=told)
         np.copyto(state.peak, rare, where=told)
