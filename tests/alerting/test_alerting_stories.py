@@ -355,3 +355,54 @@ async def test_alerts_are_listed_by_job_instance_and_labels(tmp_path: Path) -> N
         )
         await story.until(1)
         assert story.said() == [(1.0, ["0", "1", "2", "3", "4", "5"])]
+
+
+async def test_what_is_new_comes_with_the_next_tick_and_then_all_repeats(tmp_path: Path) -> None:
+    text = config("repeat_interval: 4900ms").replace("repeat_interval: 1h,", "")
+    text = text.replace("group_interval: 5s", "group_interval: 1s")
+    async with Story(text, tmp_path) as story:
+        await story.until(1.1)
+        await story.push(story.alert(start=1, end=900, i="1"))
+        await story.until(1.7)
+        await story.push(story.alert(start=1, end=900, i="5"))
+        await story.until(3.3)
+        await story.push(*(story.alert(start=1.5, end=900, i=i) for i in "234"))
+        await story.until(10)
+        every = ["1", "2", "3", "4", "5"]
+        assert story.said() == [(2.1, ["1", "5"]), (4.1, every), (9.1, every)]
+
+
+async def test_an_end_that_is_given_counts_until_a_later_one_is(tmp_path: Path) -> None:
+    text = config().replace("group_interval: 5s", "group_interval: 1s")
+    async with Story(text, tmp_path) as story:
+        for second in range(5):
+            await story.until(second)
+            await story.push(story.alert(start=0, end=second + 3.0, i="a"))
+        await story.until(20)
+        assert story.said() == [(1.0, ["a"]), (7.0, ["a!"])]
+
+
+async def test_names_of_labels_may_be_any_text(tmp_path: Path) -> None:
+    text = config(
+        "routes: [{receiver: duty, matchers: ['\"foo🙂\"=bar'], group_by: ['foo🙂']}]",
+        "- {name: team}\n- {name: duty, webhook_configs: [{url: 'http://y/'}]}",
+    )
+    async with Story(text, tmp_path) as story:
+        await story.push(story.alert(i="a", **{"foo🙂": "bar"}))
+        await story.until(2)
+        assert [(t.receiver, t.group) for t in story.told] == [("duty", {"foo🙂": "bar"})]
+        assert story.told[0].notification.group_key == '{}/{foo🙂="bar"}:{foo🙂="bar"}'
+
+
+async def test_a_reload_with_another_receiver_takes_the_group_over(tmp_path: Path) -> None:
+    """The first receiver is not told of what comes after; the second is told what fires."""
+    async with Story(config(), tmp_path) as story:
+        await story.push(story.alert(i="a", end=900))
+        await story.until(2)
+        other = (
+            config().replace("receiver: team", "receiver: duty").replace("name: team", "name: duty")
+        )
+        await story.reload(other)
+        await story.until(20)
+        assert story.said("team") == [(1.0, ["a"])]
+        assert story.said("duty") == [(2.0, ["a"])]
