@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pynomaly.detection.algorithms.calibration import MIN_POINTS, Calibration
+from pynomaly.detection.algorithms.calibration import MIN_POINTS, PRIOR_INDEX, Calibration
 from pynomaly.detection.contract import FloatMatrix, State, Times
 
-_MINUTE = 60
+MINUTE = 60
+"""Seconds that steps are apart where nothing is said."""
 _MOST = 1e15
 SEASONS = ("auto", "none", "daily", "weekly")
 
@@ -50,6 +51,8 @@ class TrainedDetector(ABC):
     """
 
     name: ClassVar[str]
+    prior_index: ClassVar[float] = PRIOR_INDEX
+    """Of the tail of its measure."""
     context: int = 0
 
     def __init__(self, choices: Choices | None = None) -> None:
@@ -69,8 +72,9 @@ class TrainedDetector(ABC):
         times = _checked(matrix, times)
         values = bounded(matrix)
         measured = np.where(np.isnan(values), np.nan, self._learn(values, times))
-        interval = interval_of(times)
-        self._calibration = Calibration.fit(measured, interval, self.choices.min_points)
+        self._calibration = Calibration.fit(
+            measured, interval_of(times), self.choices.min_points, self.prior_index
+        )
         return self._calibration.score(measured)
 
     def score(self, matrix: FloatMatrix, times: Times | None = None) -> FloatMatrix:
@@ -145,7 +149,7 @@ def bounded(matrix: FloatMatrix) -> FloatMatrix:
 
 def interval_of(times: Times) -> float:
     """Seconds between steps."""
-    return float(times[1] - times[0]) if len(times) > 1 else float(_MINUTE)
+    return float(times[1] - times[0]) if len(times) > 1 else float(MINUTE)
 
 
 def _checked(matrix: FloatMatrix, times: Times | None) -> Times:
@@ -153,7 +157,7 @@ def _checked(matrix: FloatMatrix, times: Times | None) -> Times:
         raise ValueError(f"a matrix [series, steps] is expected, not {matrix.ndim} dimensions")
     steps = matrix.shape[1]
     if times is None:
-        return np.arange(steps, dtype=np.int64) * _MINUTE
+        return np.arange(steps, dtype=np.int64) * MINUTE
     if times.shape != (steps,):
         raise ValueError(f"{steps} steps, but times of shape {times.shape}")
     gaps = np.diff(times)

@@ -24,7 +24,10 @@ _BLOCK = 24
 _KNOTS = 33
 _RANK = 8
 """The tail begins at so many-th highest block."""
-_PRIOR_INDEX = 0.2
+PRIOR_INDEX = 0.2
+"""Of a measure's own unit, such as standard deviations."""
+RARITY_INDEX = 1.0
+"""Of a measure that ``rarity_of`` gave."""
 _PRIOR_WEIGHT = 4.0
 _LEAST_INDEX = 0.02
 _LEAST = 1e-9
@@ -47,13 +50,20 @@ class Calibration:
     index: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, measured: FloatMatrix, interval: float, min_points: int = MIN_POINTS) -> Self:
+    def fit(
+        cls,
+        measured: FloatMatrix,
+        interval: float,
+        min_points: int = MIN_POINTS,
+        prior: float = PRIOR_INDEX,
+    ) -> Self:
         """Learn from the measures ``[series, steps]`` of training data, ``interval`` seconds apart.
 
         Measures are at least 0 and rise with what is unusual. They should be out of sample: a
-        measure of data that the detector has learnt by heart says nothing of the next.
+        measure of data that the detector has learnt by heart says nothing of the next. ``prior``
+        is the index of the tail that is assumed before there is data.
         """
-        fitted = [_fit_one(row[np.isfinite(row)], interval, min_points) for row in measured]
+        fitted = [_fit_one(row[np.isfinite(row)], interval, min_points, prior) for row in measured]
         if not fitted:
             empty = np.empty((0, _KNOTS))
             return cls(empty, empty, np.empty(0), np.empty(0), np.empty(0))
@@ -87,10 +97,16 @@ def score_of_rate(per_week: NDArray[np.float64]) -> NDArray[np.float64]:
     return HALF - PER_DECADE * np.log10(per_week)
 
 
+def rarity_of(scores: FloatMatrix) -> FloatMatrix:
+    """Scores as a measure that can be calibrated again: ten times as much is ten times rarer."""
+    rarity: FloatMatrix = 10.0 ** ((scores - HALF) / PER_DECADE)
+    return rarity
+
+
 _One = tuple[NDArray[np.float64], NDArray[np.float64], float, float, float]
 
 
-def _fit_one(values: NDArray[np.float64], interval: float, min_points: int) -> _One:
+def _fit_one(values: NDArray[np.float64], interval: float, min_points: int, prior: float) -> _One:
     if len(values) < max(min_points, 1):
         return np.zeros(_KNOTS), np.zeros(_KNOTS), np.nan, 0.0, 1.0
     weeks = len(values) * interval / _WEEK
@@ -99,7 +115,7 @@ def _fit_one(values: NDArray[np.float64], interval: float, min_points: int) -> _
     start = max(float(highest[-rank]), _LEAST)
     start_score = float(score_of_rate(np.array(rank / weeks)))
     measures, scores = _body(np.sort(values), highest, weeks, start, start_score)
-    return measures, scores, start, start_score, _tail_index(highest[-rank:], start)
+    return measures, scores, start, start_score, _tail_index(highest[-rank:], start, prior)
 
 
 def _highest_of_blocks(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -133,9 +149,9 @@ def _body(
     return padded
 
 
-def _tail_index(top: NDArray[np.float64], start: float) -> float:
+def _tail_index(top: NDArray[np.float64], start: float, prior: float) -> float:
     """Of a survival that falls as ``(measure / start) ** (-1 / index)``."""
     beyond = np.log(np.maximum(top, start) / start)
     hill = float(beyond.sum())
-    index = (hill + _PRIOR_WEIGHT * _PRIOR_INDEX) / (len(top) - 1 + _PRIOR_WEIGHT)
+    index = (hill + _PRIOR_WEIGHT * prior) / (len(top) - 1 + _PRIOR_WEIGHT)
     return max(index, _LEAST_INDEX)

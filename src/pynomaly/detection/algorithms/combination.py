@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from pynomaly.detection.algorithms.base import prefixed, under
-from pynomaly.detection.algorithms.calibration import Calibration
+from pynomaly.detection.algorithms.calibration import Calibration, rarity_of
 from pynomaly.detection.contract import FloatMatrix, State
 
 
@@ -28,9 +28,9 @@ class Rarest:
         return rarest, rarest.of(measures)
 
     def of(self, measures: list[FloatMatrix]) -> FloatMatrix:
-        """The highest score of the measures, ``[series, steps]``, NaN where none has one."""
+        """The rarity of the rarest measure, ``[series, steps]``, NaN where none has one."""
         scores = [part.score(each) for part, each in zip(self.parts, measures, strict=True)]
-        return combined(scores)
+        return rarity_of(combined(scores))
 
     def state(self) -> State:
         """The arrays, by name."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from pynomaly.detection.algorithms.base import Choices, TrainedDetector, prefixed, under
+from pynomaly.detection.algorithms.calibration import RARITY_INDEX, rarity_of
 from pynomaly.detection.algorithms.combination import combined
 from pynomaly.detection.algorithms.isolation_forest import IsolationForest
 from pynomaly.detection.algorithms.matrix_profile import MatrixProfile
@@ -28,6 +29,7 @@ class Ensemble(TrainedDetector):
     """
 
     name: ClassVar[str] = "ensemble"
+    prior_index: ClassVar[float] = RARITY_INDEX
 
     def __init__(
         self,
@@ -60,5 +62,4 @@ def _agreed(scores: list[FloatMatrix]) -> FloatMatrix:
     known = ~np.isnan(stacked)
     total = np.where(known, stacked, 0.0).sum(axis=0)
     mean = total / np.maximum(known.sum(axis=0), 1)
-    agreed: FloatMatrix = 0.5 * (combined(scores) + mean)
-    return agreed
+    return rarity_of(0.5 * (combined(scores) + mean))

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pynomaly.detection.algorithms.base import prefixed, under
+from pynomaly.detection.algorithms.base import interval_of, prefixed, under
 from pynomaly.detection.algorithms.robust import (
     median_of,
     sigma_of,
@@ -14,7 +14,7 @@ from pynomaly.detection.algorithms.robust import (
     trailing_deviation,
     trailing_mean,
 )
-from pynomaly.detection.algorithms.season import DAY, SeasonProfile
+from pynomaly.detection.algorithms.season import DAY, WEEK, SeasonProfile
 from pynomaly.detection.contract import FloatMatrix, State, Times
 
 WINDOW = 24
@@ -47,7 +47,8 @@ class Features:
     Level: from the median. Residual: from the season; its mean over four steps. Jump: from the
     step before. Slope: the newer half of a window against the older. Spread: the logarithm of
     the window's standard deviation against the usual one. All in robust standard deviations.
-    Hour and weekday: as points on a circle. Where there is too little to say, 0.
+    Hour and weekday: as points on a circle, after two days and two weeks. Where there is too
+    little to say, 0.
     """
 
     season: SeasonProfile
@@ -56,6 +57,8 @@ class Features:
     residual_sigma: NDArray[np.float64]
     units: NDArray[np.float64]
     """float64 ``[series, VALUES]``: the usual size of each feature."""
+    calendar: NDArray[np.bool_]
+    """Whether hours, and whether weekdays, were seen often enough to say anything."""
 
     @classmethod
     def fit(cls, values: FloatMatrix, times: Times, season: str) -> tuple[Self, FeatureArray]:
@@ -70,6 +73,7 @@ class Features:
             sigma_of(values - center[:, np.newaxis], size),
             sigma_of(values - expected, size),
             np.ones((len(values), VALUES)),
+            _calendar_known(times, season),
         )
         raw = maker._raw(values, expected)
         usual = [sigma_of(each - median_of(each)[:, np.newaxis]) for each in raw]
@@ -82,7 +86,7 @@ class Features:
 
     def state(self) -> State:
         """The arrays, by name."""
-        names = ("center", "sigma", "residual_sigma", "units")
+        names = ("center", "sigma", "residual_sigma", "units", "calendar")
         return {
             **{name: getattr(self, name) for name in names},
             **prefixed("season", self.season.state()),
@@ -97,6 +101,7 @@ class Features:
             state["sigma"],
             state["residual_sigma"],
             state["units"],
+            state["calendar"],
         )
 
     def _raw(self, values: FloatMatrix, expected: FloatMatrix) -> list[FloatMatrix]:
@@ -121,8 +126,13 @@ class Features:
         for i, each in enumerate(raw):
             scaled = each / self.units[:, i, np.newaxis]
             found[:, :, i] = np.nan_to_num(scaled, nan=0.0)
-        found[:, :, VALUES:] = _calendar(times)
+        found[:, :, VALUES:] = _calendar(times) * np.repeat(self.calendar, 2)
         return found
+
+
+def _calendar_known(times: Times, season: str) -> NDArray[np.bool_]:
+    span = len(times) * interval_of(times)
+    return np.array([span >= 2 * DAY, span >= 2 * WEEK]) & (season != "none")
 
 
 def _calendar(times: Times) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from pynomaly.detection.algorithms.base import (
     prefixed,
     under,
 )
+from pynomaly.detection.algorithms.calibration import RARITY_INDEX
 from pynomaly.detection.algorithms.combination import Rarest
 from pynomaly.detection.algorithms.robust import sigma_of, trailing_mean
 from pynomaly.detection.algorithms.season import DAY, SeasonProfile
@@ -28,6 +29,7 @@ class Seasonal(TrainedDetector):
     """
 
     name: ClassVar[str] = "seasonal"
+    prior_index: ClassVar[float] = RARITY_INDEX
 
     def __init__(self, choices: Choices | None = None) -> None:
         super().__init__(choices)

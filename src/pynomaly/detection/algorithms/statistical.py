@@ -11,6 +11,7 @@ from pynomaly.detection.algorithms.base import (
     prefixed,
     under,
 )
+from pynomaly.detection.algorithms.calibration import RARITY_INDEX
 from pynomaly.detection.algorithms.combination import Rarest
 from pynomaly.detection.algorithms.robust import (
     median_of,
@@ -36,6 +37,7 @@ class Statistical(TrainedDetector):
     """
 
     name: ClassVar[str] = "statistical"
+    prior_index: ClassVar[float] = RARITY_INDEX
 
     def __init__(self, choices: Choices | None = None, methods: tuple[str, ...] = METHODS) -> None:
         super().__init__(choices)

@@ -1,0 +1,1 @@
+"""Monitoring by the import paths that the guides name."""
