@@ -29,7 +29,7 @@ PROBES = 40
 
 CONFIG = """
 global: {{resolve_timeout: 1h}}
-route: {{receiver: hook, group_by: [{group_by}], group_wait: {wait}, group_interval: 10s}}
+route: {{receiver: hook, group_by: [{group_by}], group_wait: {wait}, group_interval: {interval}}}
 receivers: [{{name: hook, webhook_configs: [{{url: '{url}'}}]}}]
 """
 RULES = """
@@ -85,10 +85,10 @@ def hook() -> Generator[Hook, None, None]:
         found.server.server_close()
 
 
-def _config(folder: Path, url: str, group_by: str, wait: str) -> Path:
+def _config(folder: Path, url: str, group_by: str, wait: str, interval: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "alertmanager.yml"
-    path.write_text(CONFIG.format(url=url, group_by=group_by, wait=wait))
+    path.write_text(CONFIG.format(url=url, group_by=group_by, wait=wait, interval=interval))
     return path
 
 
@@ -184,7 +184,7 @@ def intake(folder: Path) -> Table:
     )
     for name in _servers():
         with hook() as receiver:
-            config = _config(folder / f"intake-{name}", receiver.url, "alertname", "1s")
+            config = _config(folder / f"intake-{name}", receiver.url, "alertname", "1s", "10s")
             place = folder / f"intake-{name}"
 
             def start(place: Path = place, config: Path = config, name: str = name) -> Any:
@@ -222,7 +222,7 @@ def latency(folder: Path) -> Table:
         for name in _servers():
             place = folder / f"latency-{name}-{active}"
             with hook() as receiver, ExitStack() as stack:
-                config = _config(place, receiver.url, "alertname, i", "0s")
+                config = _config(place, receiver.url, "alertname, i", "0s", "5m")
                 if name == "pynomaly":
                     server: Server = stack.enter_context(_ours(place, config, RULES))
                 else:

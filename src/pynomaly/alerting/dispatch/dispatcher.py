@@ -115,11 +115,12 @@ class Dispatcher:
             old = alert.starts_at + route.group_wait < now
             group = Group.of(route, labels, now if old else now + route.group_wait)
             self._groups[route.index, labels] = group
-            self._set_timer(group)
+            self._set_timer(group, first=True)
         return group
 
-    def _set_timer(self, group: Group) -> None:
-        self._timers.at(group.due, lambda due: self._ring(group, due))
+    def _set_timer(self, group: Group, *, first: bool = False) -> None:
+        """What nobody knows of yet does not wait behind what is looked at again."""
+        self._timers.at(group.due, lambda due: self._ring(group, due), urgent=first)
 
     def _ring(self, group: Group, due: float) -> None:
         if group.ended:

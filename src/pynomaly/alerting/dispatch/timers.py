@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +12,22 @@ from pynomaly.model.clock import Clock
 Ring = Callable[[float], None]
 
 
+_Heap = list[tuple[float, int, Ring]]
+
+_AT_ONCE = 20
+"""Timers that ring before others get their turn."""
+
+
 class Timers:
-    """Calls back at given times (epoch seconds), in their order, on the event loop."""
+    """Calls back at given times (epoch seconds), in their order, on the event loop.
+
+    Where many are due at once, those that are urgent come first.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._heap: list[tuple[float, int, Ring]] = []
+        self._urgent: _Heap = []
+        self._heap: _Heap = []
         self._numbers = itertools.count()
         self._earlier = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -32,26 +43,32 @@ class Timers:
             task.cancel()
             await asyncio.wait([task])
 
-    def at(self, due: float, ring: Ring) -> None:
+    def at(self, due: float, ring: Ring, *, urgent: bool = False) -> None:
         """Call ``ring(due)`` at that time, or as soon as possible if it is past."""
-        if not self._heap or due < self._heap[0][0]:
+        if due < self._next():
             self._earlier.set()
-        heapq.heappush(self._heap, (due, next(self._numbers), ring))
+        heapq.heappush(self._urgent if urgent else self._heap, (due, next(self._numbers), ring))
 
     async def _run(self) -> None:
         while True:
-            now = self._clock.now()
-            while self._heap and self._heap[0][0] <= now:
-                due, _, ring = heapq.heappop(self._heap)
-                ring(due)
             self._earlier.clear()
-            await self._sleep()
+            now = self._clock.now()
+            _ring(self._urgent, now, len(self._urgent))
+            _ring(self._heap, now, _AT_ONCE)
+            if self._next() <= now:
+                await asyncio.sleep(0)
+            else:
+                await self._sleep()
+
+    def _next(self) -> float:
+        """When the next one is due."""
+        return min((heap[0][0] for heap in (self._urgent, self._heap) if heap), default=math.inf)
 
     async def _sleep(self) -> None:
         """Until the first timer is due, or an earlier one was set."""
         waits: list[asyncio.Task[Any]] = [asyncio.create_task(self._earlier.wait())]
-        if self._heap:
-            waits.append(asyncio.create_task(self._until(self._heap[0][0])))
+        if (due := self._next()) < math.inf:
+            waits.append(asyncio.create_task(self._until(due)))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -60,3 +77,11 @@ class Timers:
 
     async def _until(self, due: float) -> None:
         await self._clock.sleep_until(due)
+
+
+def _ring(heap: _Heap, now: float, most: int) -> None:
+    for _ in range(most):
+        if not heap or heap[0][0] > now:
+            return
+        due, _, ring = heapq.heappop(heap)
+        ring(due)
