@@ -21,6 +21,14 @@ _MOST = 1e15
 _WEEK = 604_800.0
 _FIRST_INTERVAL = 60.0
 
+_RECENT_POINTS = 60
+_USUAL_POINTS = 6000
+_WEIGHT = np.float32(2.0)
+"""Of what the last points have in common, beside the newest point alone."""
+_EXTREME = np.float32(5.0)
+_GATHERING = 0.6
+"""Decades by which the sum is commoner than the rarity of one point; measured likewise."""
+
 HALF = 0.5
 """The score of what is to be expected about once a week."""
 PER_DECADE = 0.1
@@ -44,6 +52,21 @@ class Normaliser(Columns):
         "unit": Column(dtype=np.float64),
         "newest": Column(dtype=np.int64),
         "interval": Column(dtype=np.float64),
+    }
+
+
+@dataclass(slots=True)
+class Evidence(Columns):
+    """Running means of the rarity of each series' points, in decades: of late, and usual."""
+
+    recent: FloatArray
+    usual: FloatArray
+    points: NDArray[np.int32]
+
+    SPEC: ClassVar = {
+        "recent": Column(),
+        "usual": Column(),
+        "points": Column(dtype=np.int32),
     }
 
 
@@ -75,6 +98,7 @@ class _State:
     averages: Averages
     novelty: Novelty
     records: Records
+    evidence: Evidence
 
     @classmethod
     def blank(cls, rows: int) -> "_State":
@@ -94,7 +118,14 @@ class _State:
             part.put(rows, getattr(block, name))
 
 
-_KINDS: tuple[type[Columns], ...] = (Normaliser, Predictor, Averages, Novelty, records_of(TAILS))
+_KINDS: tuple[type[Columns], ...] = (
+    Normaliser,
+    Predictor,
+    Averages,
+    Novelty,
+    records_of(TAILS),
+    Evidence,
+)
 
 
 class StreamScorer:
@@ -193,7 +224,8 @@ class StreamScorer:
             block.records, measured.statistics, measured.quanta, predictor.count, per_week
         )
         prediction.learn(predictor, forecast, y, per_week / np.float32(7.0))
-        return _verdict(block.normaliser, forecast.value, measured.scale * half_band, rarity, y)
+        half_band = measured.scale * half_band
+        return _verdict(block.normaliser, block.evidence, forecast.value, half_band, rarity, y)
 
 
 def _normalised(
@@ -226,6 +258,7 @@ def _interval(seen: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _verdict(
     normaliser: Normaliser,
+    evidence: Evidence,
     forecast: FloatArray,
     half_band: FloatArray,
     rarity: FloatArray,
@@ -235,7 +268,8 @@ def _verdict(
     rarest = rarity[np.arange(len(rarity)), cause].astype(np.float64)
     unknown = rarest <= NEVER
     rarest -= _TOGETHER
-    score = np.clip(HALF + PER_DECADE * rarest, 0.0, 1.0)
+    gathered = _gathered(evidence, rarest, ~unknown)
+    score = np.clip(HALF + PER_DECADE * (rarest + gathered), 0.0, 1.0)
     unit = np.where(normaliser.unit > 0, normaliser.unit, 1.0)
     expected = normaliser.origin + forecast.astype(np.float64) * unit
     half = half_band.astype(np.float64) * unit
@@ -243,3 +277,16 @@ def _verdict(
         each[unknown] = np.nan
     direction = np.sign(values - forecast).astype(np.float64)
     return Scored(score, expected, expected - half, expected + half, rarest, cause, direction)
+
+
+def _gathered(
+    state: Evidence, rarity: NDArray[np.float64], known: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Decades that the last points add together: how much rarer they are than is usual here."""
+    now = np.clip(rarity, -_EXTREME, _EXTREME).astype(np.float32)
+    state.points += known
+    for mean, points in ((state.recent, _RECENT_POINTS), (state.usual, _USUAL_POINTS)):
+        pace = np.maximum(np.minimum(state.points, points), 1)
+        np.copyto(mean, mean + (now - mean) / pace, where=known, casting="same_kind")
+    found: NDArray[np.float64] = _WEIGHT * (state.recent - state.usual).astype(np.float64)
+    return found - _GATHERING
