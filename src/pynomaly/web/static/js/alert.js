@@ -46,8 +46,7 @@ function silenceLink(id, why) {
 
 function verdict(path, why) {
   if (path.held) return status("silenced", { silence: "silenced", inhibit: "inhibited" }[path.held.stage] ?? "muted");
-  const failed = path.tellings.filter((t) => t.last && t.last.outcome !== "delivered" && t.tells);
-  if (failed.length) return status("critical", "not delivered");
+  if (undelivered(path).length) return status("critical", "not delivered");
   if (path.tellings.some((t) => t.tells)) return status("info", "is told next");
   if (path.tellings.some((t) => t.last?.outcome === "delivered")) return status("good", "told");
   return status("unknown", why.firing ? "told nothing" : "nothing to tell");
@@ -60,14 +59,14 @@ function card(path, why) {
   return h("section.panel.path", { "aria-label": `Receiver ${path.receiver}` },
     h("header", {}, h("h2", {}, path.receiver), h("div.end", {}, verdict(path, why))),
     h("ol.steps", {},
-      step("Route", path.matchers.length ? ["It matches ", ...matchers, " and so goes to "] : ["No narrower route takes it, so the default sends it to ", ], word(path.receiver), ". ",
+      step("Route", path.matchers.length ? ["It matches ", ...matchers, " and so goes to "] : ["No narrower route takes it, so the default sends it to "], word(path.receiver), ". ",
         h("a", { href: address("/routing", { labels: Object.entries(why.labels).map(([n, v]) => `${n}=${JSON.stringify(v)}`).join(", ") }) }, "See it in the tree")),
       step("Group", `Told together by ${grouping}: `, Object.keys(path.group_labels).length ? labelText(path.group_labels) : "all alerts of this route", `. First after ${span(path.group_wait)}, then looked at every ${span(path.group_interval)}, and repeated after ${span(path.repeat_interval)}. `,
         path.next_at ? ["Next look ", time(path.next_at), "."] : "It is in no group now."),
       step("Held back", path.held ? heldBy(path.held, why) : "Nothing holds it back.",
         path.held?.stage === "silence" ? path.held.by.map((id) => h("button.button", { type: "button", onclick: () => act(() => expire(id)) }, "Expire this silence")) : null),
-      ...(path.tellings.length ? path.tellings.map((telling) => step(way(telling.integration), ...tell(telling))) : [step("Told", "This receiver has no way to be told, so nobody is.")]),
-      step("To change it", localTimes(path.change))));
+      ...(path.tellings.length ? path.tellings.map((telling) => step(way(telling.integration), ...tell(telling, path.held))) : [step("Told", "This receiver has no way to be told, so nobody is.")]),
+      step("To change it", inWords(path.change, why.named))));
 }
 
 const SAYS = {
@@ -78,10 +77,11 @@ const SAYS = {
   "repeat interval elapsed": "It tells again at the next look, since the time to repeat is over.",
 };
 
-function tell(telling) {
+function tell(telling, held) {
   const { last } = telling;
-  const now = telling.tells ? (SAYS[telling.reason] ?? `It tells at the next look: ${telling.reason}.`)
-    : telling.told_at ? ["It tells nothing now: nothing changed since ", time(telling.told_at), telling.repeats_at ? [". It repeats itself from ", time(telling.repeats_at), " on."] : "."] : `It tells nothing: ${telling.reason}.`;
+  const others = held ? " That is of the other alerts of the group." : "";
+  const now = telling.tells ? [SAYS[telling.reason] ?? `It tells at the next look: ${telling.reason}.`, others]
+    : telling.told_at ? ["It tells nothing now: nothing changed since ", time(telling.told_at), ...(telling.repeats_at ? [". It repeats itself from ", time(telling.repeats_at), " on."] : ["."])] : [`It tells nothing: ${telling.reason}.`];
   if (!last) return [h("p", {}, now)];
   const happened = last.outcome === "delivered" ? "Told" : "Tried to tell";
   return [h("p", {}, `${happened} `, time(last.at), `: ${last.reason} (${counted(last)}). `, outcomeMark(last.outcome)), attemptRows(last.attempts), h("p.muted", {}, now)];
@@ -90,8 +90,8 @@ function tell(telling) {
 const counted = ({ firing, resolved }) => [firing && `${firing} firing`, resolved && `${resolved} resolved`].filter(Boolean).join(", ") || "no alerts";
 
 /** The server's times are of UTC; people read their own. */
-const localTimes = (text) => text.replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, (utc) => absolute(new Date(utc).getTime()))
-  .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "the silence");
+const inWords = (text, named) => text.replace(/\d{4}-\d\d-\d\dT[\d:]+Z/g, (utc) => absolute(new Date(utc).getTime()))
+  .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "the silence").replace(/The alert ([0-9a-f]{16})/, (all, id) => (named[id] ? `The alert ${named[id]}` : all));
 
 /* The whole */
 
@@ -120,16 +120,22 @@ function past(why) {
     h("tbody", {}, rows.map((row) => h("tr", {}, h("td", {}, time(row.at)), h("td", {}, row.receiver), h("td", {}, row.mark), h("td", {}, row.what)))))));
 }
 
+const undelivered = (path) => path.tellings.filter((t) => t.last && t.last.outcome !== "delivered" && t.tells);
+const one = (paths, singular, plural) => (new Set(paths.map((path) => path.receiver)).size === 1 ? singular : plural);
+
 function answerOf(why) {
   const names = (paths) => [...new Set(paths.map((path) => path.receiver))].join(", ");
   const held = why.paths.filter((path) => path.held);
   const told = why.paths.filter((path) => path.tellings.some((t) => t.last?.outcome === "delivered"));
   const next = why.paths.filter((path) => !path.held && path.tellings.some((t) => t.tells));
-  if (!why.firing) return answer("good", told.length ? `Resolved; ${names(told)} was told` : "Resolved");
+  if (!why.firing) return answer("good", told.length ? `Resolved; ${names(told)} ${one(told, "was", "were")} told` : "Resolved");
   if (held.length === why.paths.length && held.length) return answer("plain", `Nobody is told: ${{ silence: "silenced", inhibit: "inhibited" }[held[0].held.stage] ?? "muted"}`);
-  if (next.length) return answer("warning", `${names(next)} is told${next[0].next_at ? ` by ${timeOfDay(next[0].next_at * 1000)}` : ""}`);
-  if (told.length) return answer("critical", `${names(told)} was told`);
-  return answer("unknown", "Nobody was told");
+  const failed = why.paths.filter((path) => undelivered(path).length);
+  const says = [
+    failed.length && `${names(failed)} could not be told`, told.length && `${names(told)} ${one(told, "was", "were")} told`,
+    next.length && !failed.length && `${names(next)} ${one(next, "is", "are")} told${next[0].next_at ? ` at ${timeOfDay(next[0].next_at * 1000)}` : ""}`,
+  ].filter(Boolean);
+  return says.length ? answer(failed.length || told.length ? "critical" : "warning", says.join("; ")) : answer("unknown", "Nobody was told");
 }
 
 async function act(work) {

@@ -32,9 +32,8 @@ async function fill(place, fingerprint) {
 const note = (text) => h("div.panel", {}, h("p.note", {}, text));
 
 function drawn(fingerprint, { expr, rule, threshold, op }) {
-  const title = threshold === null ? "Its expression" : `Its expression, and ${op} ${threshold}`;
   const thresholds = threshold === null ? [] : [{ value: threshold, label: `${op} ${threshold}` }];
-  const chart = new Chart(`alert-${fingerprint}`, { queries: [{ expr }], unit: unitOf(rule), thresholds, marks: false }, { title, href: address("/explore", { q: expr }) });
+  const chart = new Chart(`alert-${fingerprint}`, { queries: [{ expr }], unit: unitOf(rule), thresholds, zero: threshold === 0 }, { title: rule.replace(/\s+/g, " "), href: address("/explore", { q: expr }) });
   chart.load();
   return chart.element;
 }

@@ -38,7 +38,7 @@ function groupRow({ name, alerts, expanded }) {
   return [
     stateMark(stateOf(worst)), severityMark(worst.severity), h("strong", { title: name }, icon(expanded ? "i-open" : "i-closed", "turn"), name),
     h("span.wide.muted", {}, parts.join(", "), " ", labelText(without(commonLabels(alerts), ["alertname", "severity", filter.group]))),
-    h("span.num", {}, String(alerts.length)), h("span.muted.num", {}, since(Math.max(...alerts.map((a) => a.active_at)) * 1000)),
+    h("span.num", {}), h("span.muted.num", {}, since(Math.max(...alerts.map((a) => a.active_at)) * 1000)),
   ];
 }
 

@@ -10,7 +10,7 @@ export class List {
    * The first `words` columns are text, the others numbers. `row(item)` gives the cells of a row, `detail(item)` what opens below it,
    * `action(item)` a button beside it.
    */
-  constructor(place, { grid, head, words = 4, row, detail, empty, action = () => null }) {
+  constructor(place, { grid, head, words = 4, row, detail, empty, action = null }) {
     Object.assign(this, { grid, row, detail, empty, action });
     this.items = new Map();
     this.open = new Set(new URLSearchParams(location.search).getAll("open"));
@@ -58,8 +58,8 @@ export class List {
     }
     const open = !toggle && this.open.has(id);
     const button = h(`button.${grid}`, { type: "button", "data-row": id, "aria-expanded": String(toggle ? expanded : open), onclick: toggle ?? (() => this.#toggle(id)) }, this.row(data));
-    const action = h("span.act", {}, this.action(data) ?? "");
-    const element = h(`div.item${action.firstChild ? ".acts" : ""}`, { role: "listitem" }, button, action, open ? this.detail(data) : null);
+    const action = this.action ? h("span.act", {}, this.action(data)) : null;
+    const element = h(`div.item${action ? ".acts" : ""}`, { role: "listitem" }, button, action, open ? this.detail(data) : null);
     return { element, button, action, key, data };
   }
 
@@ -67,9 +67,9 @@ export class List {
   #renew({ element, button, action }, { id, data, toggle, expanded }) {
     button.replaceChildren(...this.row(data));
     if (toggle) button.setAttribute("aria-expanded", String(expanded));
-    if (!action.contains(document.activeElement)) action.replaceChildren(this.action(data) ?? "");
+    if (action && !action.contains(document.activeElement)) action.replaceChildren(this.action(data) ?? "");
     const detail = element.lastChild;
-    if (this.open.has(id) && detail !== action && !detail.contains(document.activeElement)) detail.replaceWith(this.detail(data));
+    if (this.open.has(id) && detail !== action && detail !== button && !detail.contains(document.activeElement)) detail.replaceWith(this.detail(data));
   }
 
   /** Open an item that is shown, and go to it. */
@@ -95,7 +95,7 @@ export class List {
 
 /** Labels as text, names quieter than values. */
 export const labelText = (labels) => h("span.labels.wide", { title: Object.entries(labels).map(([n, v]) => `${n}=${v}`).join("\n") },
-  Object.entries(labels).flatMap(([n, v]) => [`${n}=`, h("b", {}, v), "  "]));
+  Object.entries(labels).flatMap(([n, v], i) => [`${i ? "  " : ""}${n}=`, h("b", {}, v)]));
 
 /** A group of buttons of which one is chosen. */
 export function segmented(name, choices, chosen, choose) {

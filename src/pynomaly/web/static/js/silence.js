@@ -3,10 +3,10 @@
 import { h, icon, toast } from "./dom.js";
 import { post } from "./ask.js";
 import { matcher, severityMark, stateMark, stateOf } from "./alertstate.js";
-import { absolute, parseSpan, span } from "./format.js";
+import { absolute, parseSpan } from "./format.js";
 import { labelText } from "./list.js";
 
-const FOR = ["30m", "1h", "2h", "4h", "8h", "1d", "3d", "1w"];
+const FOR = [["30m", "30 min"], ["1h", "1 h"], ["2h", "2 h"], ["4h", "4 h"], ["8h", "8 h"], ["1d", "1 d"], ["3d", "3 d"], ["1w", "1 w"]];
 const SHOWN = 6;
 const WAIT = 200;
 
@@ -33,7 +33,7 @@ class Silence {
     this.comment = h("input", { name: "comment", value: comment, maxlength: "10000", placeholder: "Why? Others will read it.", autocomplete: "off" });
     this.start = h("input", { name: "start", type: "datetime-local", oninput: () => this.#times() });
     this.until = h("input", { name: "until", type: "datetime-local", oninput: () => { this.last = ""; this.#times(); } });
-    this.spans = FOR.map((text) => h("button", { type: "button", "data-value": text, onclick: () => { this.last = text; this.until.value = ""; this.#times(); } }, span(parseSpan(text))));
+    this.spans = FOR.map(([value, text]) => h("button", { type: "button", "data-value": value, onclick: () => { this.last = value; this.until.value = ""; this.#times(); } }, text));
     this.preview = h("div.preview", { role: "status" });
     this.fault = h("p.error", { role: "alert", hidden: true });
     this.submit = h("button.button.primary", { type: "submit" });

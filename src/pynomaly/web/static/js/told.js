@@ -4,7 +4,7 @@ import { h, status } from "./dom.js";
 import { format, withZone } from "./format.js";
 import { since } from "./frame.js";
 
-const OUTCOMES = { delivered: ["good", "delivered"], retryable: ["warning", "not delivered yet"], permanent: ["critical", "refused"] };
+const OUTCOMES = { delivered: ["good", "delivered"], retryable: ["warning", "not delivered"], permanent: ["critical", "refused"] };
 
 export const outcomeMark = (outcome) => status(...(OUTCOMES[outcome] ?? ["unknown", outcome]));
 
