@@ -15,7 +15,7 @@ from pynomaly.detection.streaming.predictor import Predictor
 from pynomaly.detection.streaming.rarity import MIN_POINTS, NEVER, RarityJudge, Records, records_of
 from pynomaly.detection.streaming.statistics import TAILS, Averages
 
-_BLOCK_ROWS = 1024
+_BLOCK_ROWS = 2048
 """Series that are worked on at once: their state fits into the processor's cache."""
 _MOST = 1e15
 _WEEK = 604_800.0
