@@ -10,8 +10,9 @@ FloatMatrix = NDArray[np.float64]
 """float64 ``[series, steps]``; NaN where a series has no value."""
 
 Times = NDArray[np.int64]
-"""int64 ``[steps]``: rising, evenly spaced epoch seconds of local time (shifted by the zone's
-offset), so that hours and weekdays are those of the people who make the load."""
+"""int64 ``[steps]``: evenly spaced epoch seconds of local time (shifted by the zone's offset), so
+that hours and weekdays are those of the people who make the load. Where daylight saving begins or
+ends they leap."""
 
 State = Mapping[str, NDArray[Any]]
 """All that a trained detector knows, as arrays by name: for a file without pickles."""

@@ -19,7 +19,8 @@ import pynomaly.alerting.delivery.repository
 import pynomaly.alerting.explain.repository
 import pynomaly.alerting.notifications.repository
 import pynomaly.alerting.silences.repository
-import pynomaly.detection.repository  # noqa: F401 - these declare their tables
+import pynomaly.detection.repository
+import pynomaly.detection.watched.models  # noqa: F401 - these declare their tables
 from pynomaly.storage.records import (
     Base,
     Records,

@@ -14,6 +14,8 @@ from pynomaly.detection.contract import FloatMatrix, State, Times
 MINUTE = 60
 """Seconds that steps are apart where nothing is said."""
 _MOST = 1e15
+_CLOCK_CHANGES = (0, 3600, -3600, 1800, -1800)
+"""By how much local time leaps where daylight saving begins or ends."""
 SEASONS = ("auto", "none", "daily", "weekly")
 
 
@@ -149,7 +151,7 @@ def bounded(matrix: FloatMatrix) -> FloatMatrix:
 
 def interval_of(times: Times) -> float:
     """Seconds between steps."""
-    return float(times[1] - times[0]) if len(times) > 1 else float(MINUTE)
+    return float(np.median(np.diff(times))) if len(times) > 1 else float(MINUTE)
 
 
 def _checked(matrix: FloatMatrix, times: Times | None) -> Times:
@@ -160,8 +162,8 @@ def _checked(matrix: FloatMatrix, times: Times | None) -> Times:
         return np.arange(steps, dtype=np.int64) * MINUTE
     if times.shape != (steps,):
         raise ValueError(f"{steps} steps, but times of shape {times.shape}")
-    gaps = np.diff(times)
-    if len(gaps) and (gaps[0] <= 0 or (gaps != gaps[0]).any()):
+    interval = interval_of(times)
+    if interval <= 0 or not np.isin(np.diff(times) - interval, _CLOCK_CHANGES).all():
         raise ValueError("the times are not evenly spaced and rising")
     return times.astype(np.int64)
 

@@ -1,0 +1,1 @@
+"""Watched queries: expressions whose series have detectors that were trained on their history."""

@@ -1,0 +1,280 @@
+"""Judges the series of watched queries by their trained models, and keeps those up to date."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from prometheus_client import Counter, Gauge
+
+from pynomaly.detection.contract import FloatMatrix, Times
+from pynomaly.detection.verdicts import SCORE, verdict_labels
+from pynomaly.detection.watched.config import Algorithm, TrainingSettings, WatchedQuery
+from pynomaly.detection.watched.history import local_times, read_history
+from pynomaly.detection.watched.models import ModelFiles, ModelRepository, ModelVersion
+from pynomaly.detection.watched.trainer import NotEnoughHistory, Progress, Trainer
+from pynomaly.detection.watched.training import TrainedPart
+from pynomaly.model.clock import Clock
+from pynomaly.model.errors import PynomalyError
+from pynomaly.model.labels import METRIC_NAME, Labels
+from pynomaly.model.samples import SampleBatch
+from pynomaly.observability import REGISTRY
+from pynomaly.promql.contract import Querier
+from pynomaly.storage.samples.contract import Appender
+
+log = logging.getLogger(__name__)
+
+DRIFT = "anomaly_model_drift"
+
+_POINTS = Counter(
+    "pynomaly_detection_watched_points",
+    "Points of watched queries that a trained model judged.",
+    registry=REGISTRY,
+)
+_AGE = Gauge(
+    "pynomaly_detection_model_trained_timestamp_seconds",
+    "When the model of a watched query that is in use was trained.",
+    ["query", "algorithm"],
+    registry=REGISTRY,
+)
+
+
+class NoSuchQuery(PynomalyError):
+    """No watched query has this name."""
+
+    status = 404
+    kind = "not_found"
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """A version in memory: ``labels`` are the series of its parts, in their order."""
+
+    version: ModelVersion
+    labels: list[Labels]
+    parts: list[TrainedPart]
+    written: list[Labels]
+    drift: float = math.nan
+
+    @property
+    def context(self) -> int:
+        return max((part.detector.context for part in self.parts), default=0)
+
+    def score(self, matrix: FloatMatrix, times: Times) -> FloatMatrix:
+        """The newest score of each series, ``[series]``, which the drift takes in."""
+        found, first = [], 0
+        for part in self.parts:
+            rows = matrix[first : first + len(part.drift.usual)]
+            first += len(rows)
+            newest = part.detector.score(rows, times)[:, -1]
+            part.drift.take(newest, float(self.version.parameters["step"]))
+            found.append(newest)
+        values = [part.drift.value() for part in self.parts]
+        known = [value for value in values if not math.isnan(value)]
+        self.drift = float(np.median(known)) if known else math.nan
+        return np.concatenate(found) if found else np.empty(0)
+
+
+@dataclass(slots=True)
+class _Watched:
+    query: WatchedQuery
+    algorithms: list[Algorithm]
+    loaded: dict[str, _Loaded] = field(default_factory=dict)
+    tried_at: float = -math.inf
+
+
+class WatchedQueries:
+    """Work for the scheduler: ``score(name, due)`` each step of a query, ``upkeep(due)`` hourly."""
+
+    def __init__(
+        self,
+        queries: Sequence[WatchedQuery],
+        algorithms: Sequence[Algorithm],
+        settings: TrainingSettings,
+        querier: Querier,
+        appender: Appender,
+        models: ModelRepository,
+        files: ModelFiles,
+        clock: Clock,
+        *,
+        timezone: str = "UTC",
+    ) -> None:
+        self._settings = settings
+        self._querier = querier
+        self._appender = appender
+        self._models = models
+        self._files = files
+        self._clock = clock
+        self._zone = ZoneInfo(timezone)
+        self._trainer = Trainer(querier, models, files, settings, zone=self._zone)
+        self._trainings: dict[str, asyncio.Task[list[ModelVersion]]] = {}
+        self._watched = {
+            query.name: _Watched(query, _algorithms(query, algorithms))
+            for query in queries
+            if query.enabled
+        }
+
+    @property
+    def queries(self) -> list[WatchedQuery]:
+        """Those that are watched."""
+        return [each.query for each in self._watched.values()]
+
+    async def start(self) -> None:
+        """Load the versions in use; one that cannot be read is trained anew."""
+        for version in await asyncio.to_thread(self._models.active):
+            await self._load(version)
+
+    async def close(self) -> None:
+        """Stop what is being trained."""
+        for task in self._trainings.values():
+            task.cancel()
+        await asyncio.gather(*self._trainings.values(), return_exceptions=True)
+
+    def train_soon(self, name: str) -> Progress:
+        """Begin to train a query, unless that is under way; how far it is.
+
+        Raises:
+            NoSuchQuery: there is none of this name.
+        """
+        watched = self._named(name)
+        running = self._trainings.get(name)
+        if running is None or running.done():
+            watched.tried_at = self._clock.now()
+            self._trainer.progress[name] = Progress(name)
+            self._trainings[name] = asyncio.create_task(self._train(watched), name=f"train {name}")
+        return self._trainer.progress[name]
+
+    def progress(self) -> list[Progress]:
+        """How far the trainings of this process are, or how they ended."""
+        return list(self._trainer.progress.values())
+
+    async def models(self) -> list[ModelVersion]:
+        """Every version that is kept."""
+        return await asyncio.to_thread(self._models.all)
+
+    def drift(self, model: ModelVersion) -> float:
+        """The drift of a version in use; NaN of others, and while too little was seen."""
+        watched = self._watched.get(model.query)
+        loaded = watched.loaded.get(model.algorithm) if watched else None
+        return loaded.drift if loaded and loaded.version.version == model.version else math.nan
+
+    async def roll_back(self, query: str, algorithm: str, version: int = 0) -> ModelVersion:
+        """Use an older version; 0 is the one before that in use.
+
+        Raises:
+            NoSuchModel: there is none.
+        """
+        used = await asyncio.to_thread(self._models.activate, query, algorithm, version)
+        await self._load(used)
+        return used
+
+    async def score(self, name: str, due: float) -> None:
+        """Judge the newest point of each series of a query, and write its scores.
+
+        Raises:
+            PynomalyError: the query cannot be answered, or the scores are not stored.
+        """
+        watched = self._named(name)
+        loaded = [each for each in watched.loaded.values() if each.parts]
+        if not loaded:
+            return
+        step = round(watched.query.step)
+        end = math.floor(due / step) * step
+        start = end - max(each.context for each in loaded) * step
+        history = await read_history(self._querier, watched.query.expr, start, end, step)
+        times = local_times(history.seconds, self._zone)
+        samples = []
+        for each in loaded:
+            matrix = history.of(each.labels)
+            scores = await asyncio.to_thread(each.score, matrix, times)
+            known = np.flatnonzero(np.isfinite(scores)).tolist()
+            samples += [(each.written[i], end * 1000, float(scores[i])) for i in known]
+            _POINTS.inc(len(known))
+            if not math.isnan(each.drift):
+                samples.append((_drift_labels(each.version), end * 1000, each.drift))
+        if samples:
+            await self._appender.append(SampleBatch.of(samples))
+
+    async def upkeep(self, due: float) -> None:
+        """Train what has no model, an old one, or one that has drifted."""
+        for name, watched in self._watched.items():
+            reason = self._reason_to_train(watched, due)
+            if reason:
+                log.info("training %s: %s", name, reason)
+                self.train_soon(name)
+
+    def _reason_to_train(self, watched: _Watched, now: float) -> str:
+        """Why a query should be trained now; empty if there is no reason."""
+        if now - watched.tried_at < 3000:  # not every time that something is missing
+            return ""
+        for algorithm in watched.algorithms:
+            loaded = watched.loaded.get(algorithm.name)
+            if loaded is None:
+                return f"it has no model by {algorithm.name}"
+            if loaded.version.parameters["expr"] != watched.query.expr:
+                return "its expression has changed"
+            if now - loaded.version.trained_at >= self._settings.retrain_every:
+                return f"its model by {algorithm.name} is old"
+            if loaded.drift > self._settings.retrain_drift:
+                return f"the drift of its model by {algorithm.name} is {loaded.drift:.2f}"
+        return ""
+
+    async def _train(self, watched: _Watched) -> list[ModelVersion]:
+        try:
+            now = self._clock.now()
+            trained = await self._trainer.train(watched.query, watched.algorithms, now)
+        except NotEnoughHistory as error:
+            log.info("%s", error)
+            return []
+        except PynomalyError as error:
+            log.error("training of %s failed: %s", watched.query.name, error)
+            return []
+        except OSError as error:
+            log.error("the model of %s cannot be kept: %s", watched.query.name, error)
+            return []
+        for version in trained:
+            await self._load(version)
+        return trained
+
+    async def _load(self, version: ModelVersion) -> None:
+        watched = self._watched.get(version.query)
+        if watched is None or version.algorithm not in {a.name for a in watched.algorithms}:
+            return
+        try:
+            labels, parts = await asyncio.to_thread(self._files.load, version.folder)
+        except (OSError, KeyError, ValueError) as error:
+            log.warning("version %d of %s is left out: %s", version.version, version.query, error)
+            return
+        written = [_score_labels(each, version) for each in labels]
+        watched.loaded[version.algorithm] = _Loaded(version, labels, parts, written)
+        _AGE.labels(version.query, version.algorithm).set(version.trained_at)
+
+    def _named(self, name: str) -> _Watched:
+        if name not in self._watched:
+            there = ", ".join(self._watched) or "none"
+            raise NoSuchQuery(f"there is no watched query {name!r}; there are: {there}")
+        return self._watched[name]
+
+
+def _algorithms(query: WatchedQuery, usual: Sequence[Algorithm]) -> list[Algorithm]:
+    if not query.algorithms:
+        return [each for each in usual if each.enabled]
+    known = {each.name: each for each in usual}
+    return [known.get(name, Algorithm(name=name)) for name in query.algorithms]
+
+
+def _score_labels(labels: Labels, version: ModelVersion) -> Labels:
+    """``anomaly_score`` with the labels of the series, ``of`` the query, by the algorithm."""
+    named = Labels({**dict(labels.items()), METRIC_NAME: version.query})
+    verdict = dict(verdict_labels(named, SCORE).items())
+    if "algorithm" in verdict:
+        verdict["exported_algorithm"] = verdict["algorithm"]
+    return Labels({**verdict, "algorithm": version.algorithm})
+
+
+def _drift_labels(version: ModelVersion) -> Labels:
+    names = {"query": version.query, "algorithm": version.algorithm}
+    return Labels({METRIC_NAME: DRIFT, **names})
