@@ -3,10 +3,12 @@
 import asyncio
 import math
 import socket
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,13 @@ import uvicorn
 from pynomaly.access.asgi import AccessMiddleware
 from pynomaly.access.config import AccessSettings
 from pynomaly.access.gate import Gate
+from pynomaly.alerting.alertmanager.load import parse_alertmanager
+from pynomaly.alerting.explain.service import Explainer
+from pynomaly.detection.feedback import FeedbackKeeper, Handicaps
+from pynomaly.detection.repository import AnomalyRepository
+from pynomaly.detection.service import Progress
 from pynomaly.model.alert import Alert, AlertState
-from pynomaly.model.clock import SystemClock
+from pynomaly.model.clock import Clock, SystemClock
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import MetricMetadata, SampleBatch
 from pynomaly.promql.local import LocalQuerier
@@ -26,12 +33,24 @@ from pynomaly.rules.config import load_rules
 from pynomaly.rules.evaluate import RuleState
 from pynomaly.rules.group import GroupRunner
 from pynomaly.rules.manager import RuleManager
+from pynomaly.server.alerting import Alerting
 from pynomaly.storage.bus import Bus
+from pynomaly.storage.records import Records, RecordsSettings
 from pynomaly.storage.samples.memory import MemorySamples
 from pynomaly.storage.scheduler import Scheduler
+from pynomaly.web.anomalies import AnomalyDeps
 from pynomaly.web.app import create_app
 from pynomaly.web.config import WebSettings
-from pynomaly.web.deps import Component, Health, Stats, Status, TargetHealth, TargetStatus, WebDeps
+from pynomaly.web.deps import (
+    AlertingDeps,
+    Component,
+    Health,
+    Stats,
+    Status,
+    TargetHealth,
+    TargetStatus,
+    WebDeps,
+)
 from pynomaly.web.notes import RuleNote
 
 Samples = list[tuple[Labels, int, float]]
@@ -50,14 +69,36 @@ class World:
     stats: Stats = field(default_factory=Stats)
     rules: str = ""
     """A rule file; its groups are evaluated."""
+    routing: str = ""
+    """An alertmanager.yml; by it alerts are routed, and without it not at all."""
     notes: dict[str, Sequence[RuleNote]] = field(default_factory=dict)
     """What lint has found, by the name of the rule."""
+
+    anomalies: AnomalyRepository | None = None
+    progress: Progress = field(default_factory=Progress)
+    handicaps: Handicaps = field(default_factory=dict)
+    """What feedback has led to."""
+
+    def anomaly_deps(self, clock: Clock, bus: Bus) -> AnomalyDeps | None:
+        if self.anomalies is None:
+            return None
+        feedback = FeedbackKeeper(self.anomalies, clock, bus, self.samples, self._take)
+        return AnomalyDeps(self.anomalies, feedback, lambda: self.progress)
+
+    def _take(self, handicaps: Handicaps) -> None:
+        self.handicaps = handicaps
 
     def notes_of(self, runner: GroupRunner, state: RuleState) -> Sequence[RuleNote]:
         return self.notes.get(state.rule.name, ())
 
     def alerts(self) -> Sequence[Alert]:
         return self.firing
+
+    def recent(self) -> Sequence[Alert]:
+        return [alert for alert in self.firing if alert.state is AlertState.FIRING]
+
+    def unsettled(self) -> Collection[str]:
+        return ()
 
     def targets(self) -> Sequence[TargetStatus]:
         return self.scraped
@@ -96,6 +137,36 @@ class Stage:
         self.loop = asyncio.get_running_loop()
         clock = SystemClock()
         self.bus = Bus(clock)
+        async with self._routing(clock) as alerting:
+            await self._serve_pages(clock, alerting, ready)
+
+    @asynccontextmanager
+    async def _routing(self, clock: Clock) -> AsyncIterator[AlertingDeps | None]:
+        if not self.world.routing:
+            yield None
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            records = Records.open(RecordsSettings(), Path(folder))
+            self.alerting = Alerting(
+                records,
+                self.world,
+                clock,
+                self.bus,
+                external_url=self.url,
+                retention=86_400.0,
+                rate_limits={},
+            )
+            config = parse_alertmanager(self.world.routing, "alertmanager.yml", Path(folder))
+            await self.alerting.start(config)
+            manager = self.alerting.manager
+            explainer = Explainer(manager, records, clock)
+            yield AlertingDeps(manager, self.alerting.delivery, explainer)
+            await self.alerting.close()
+            records.close()
+
+    async def _serve_pages(
+        self, clock: Clock, alerting: AlertingDeps | None, ready: threading.Event
+    ) -> None:
         with ThreadPoolExecutor(2) as executor:
             querier = LocalQuerier(self.world.samples, executor)
             scheduler = Scheduler(clock)
@@ -119,6 +190,8 @@ class Stage:
                 rules=self.manager,
                 notes=self.world.notes_of,
                 backtests=Backtests(querier, default_interval=60.0),
+                alerting=alerting,
+                anomalies=self.world.anomaly_deps(clock, self.bus),
             )
             gate = Gate(AccessSettings(), ports=[self.port])
             app = AccessMiddleware(create_app(deps), gate, None)
@@ -144,6 +217,10 @@ class Stage:
 
     def publish(self, topic: str, data: Any = None) -> None:
         self.loop.call_soon_threadsafe(self.bus.publish, topic, data)
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Do it where the server runs."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
 
     def apply(self, rules: str) -> None:
         """Evaluate this rule file from now on."""

@@ -4,11 +4,17 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fastapi import APIRouter
+
+from pynomaly.api.anomalies import router
 from pynomaly.detection.feedback import FeedbackKeeper, Handicaps
 from pynomaly.detection.repository import AnomalyRepository
 from pynomaly.detection.service import Judge, Progress
+from pynomaly.model.clock import Clock
 from pynomaly.server.backends import Backend, Site
 from pynomaly.server.health import of_job
+from pynomaly.storage.records import Records
+from pynomaly.web.anomalies import AnomalyDeps
 
 STATE_FILE = "detection-state.npz"
 
@@ -25,9 +31,18 @@ class Detection:
     feedback: FeedbackKeeper
     progress: Callable[[], Progress]
 
+    def for_api(self, clock: Clock) -> APIRouter:
+        """The routes that tell of anomalies."""
+        return router(self.anomalies, self.feedback, clock)
 
-async def detect(site: Site, backend: Backend, anomalies: AnomalyRepository) -> Detection:
+    def for_pages(self) -> AnomalyDeps:
+        """What the page of anomalies stands on."""
+        return AnomalyDeps(self.anomalies, self.feedback, self.progress)
+
+
+async def detect(site: Site, backend: Backend, records: Records) -> Detection:
     """Judge every series from now on, if that is enabled, heeding what people said before."""
+    anomalies = AnomalyRepository(records)
     keep_anomalies(anomalies, site)
     judge: Judge | None = None
     if site.configuration.components.anomaly_detection.enabled:

@@ -25,7 +25,6 @@ from pynomaly.alerting.explain.service import Explainer
 from pynomaly.alerting.heartbeat import Heartbeat
 from pynomaly.api import alertmanager as alertmanager_api
 from pynomaly.api import alerts as alerts_api
-from pynomaly.api import anomalies as anomalies_api
 from pynomaly.api import app as api_app
 from pynomaly.api import control, health, ingest, prometheus
 from pynomaly.api import notifications as notifications_api
@@ -38,7 +37,6 @@ from pynomaly.api import storage as storage_api
 from pynomaly.api.prometheus import admin as admin_api
 from pynomaly.api.prometheus import exemplars as exemplars_api
 from pynomaly.api.prometheus.status import Runtime
-from pynomaly.detection.repository import AnomalyRepository
 from pynomaly.ingest.host import HostCollector
 from pynomaly.ingest.host.process import register_process_metrics
 from pynomaly.ingest.push import PushDeps
@@ -144,7 +142,7 @@ class Service:
         self._backtests = self._look_back()
         self._lint = self._look_at_rules()
         self._alerting = await self._notify(records, files)
-        self._detection = await detect(self._site(), self._backend, AnomalyRepository(records))
+        self._detection = await detect(self._site(), self._backend, records)
         self._scraping = await self._scrape(files)
         self._schedule_upkeep(records, audit)
         say("Opening the doors …")
@@ -398,9 +396,7 @@ class Service:
                     self._explainer(),
                     self._clock,
                 ),
-                anomalies_api.router(
-                    self._detection.anomalies, self._detection.feedback, self._clock
-                ),
+                self._detection.for_api(self._clock),
                 health.router(self.health),
                 control.router(self.reload),
                 admin_api.router(administration, self.health.ready, enabled=enabled),
@@ -467,6 +463,7 @@ class Service:
                 alerting=AlertingDeps(
                     self._alerting.manager, self._alerting.delivery, self._explainer()
                 ),
+                anomalies=self._detection.for_pages(),
             )
         )
 

@@ -14,6 +14,7 @@ from pynomaly.access.policy import Action
 from pynomaly.model.clock import now_ms
 from pynomaly.model.errors import PynomalyError
 from pynomaly.web.alerts.router import router as alerts_router
+from pynomaly.web.anomalies import router as anomalies_router
 from pynomaly.web.assets import Assets
 from pynomaly.web.backtest import BacktestSpec, run_backtest
 from pynomaly.web.deps import Status, WebDeps
@@ -90,6 +91,8 @@ def create_app(deps: WebDeps) -> FastAPI:
     _add_pages(app, deps, assets)
     if deps.alerting is not None:
         app.include_router(alerts_router(deps, deps.alerting))
+    if deps.anomalies is not None:
+        app.include_router(anomalies_router(deps.anomalies, deps.clock))
     _add_data(app, deps, evaluator, snapshots, views)
     _add_lookup(app, Lookup(deps.reader, deps.clock))
     socket = LiveSocket(views, deps.bus, deps.clock, settings)
@@ -184,7 +187,7 @@ def _add_data(
 
     @app.get("/data/{topic}", dependencies=_METRICS_READ)
     async def snapshot(topic: str) -> Response:
-        """Alerts, silences, targets, rules or the overview as they are now."""
+        """Alerts, silences, anomalies, targets, rules or the overview as they are now."""
         if topic not in TOPICS:
             return JsonResponse({"error": f"there is no {topic!r}"}, status_code=404)
         return JsonResponse(await snapshots.take(topic))

@@ -17,6 +17,7 @@ from pynomaly.rules.group import GroupRunner
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.samples.contract import SampleReader
 from pynomaly.web.alerts.board import AlertSource
+from pynomaly.web.anomalies import AnomalyDeps
 from pynomaly.web.config import WebSettings
 from pynomaly.web.notes import RuleNotes, no_notes
 
@@ -125,7 +126,8 @@ class WebDeps:
     """Everything that ``create_app`` is given.
 
     The pages listen to the bus topics ``samples`` (published after each commit), ``alerts``
-    (published when an alert changed) and ``silences``; the contents of the messages do not matter.
+    (published when an alert changed), ``silences`` and ``anomalies``; the contents of the messages
+    do not matter.
     ``alerts`` are those of rules. ``alerting`` routes them, and those of others; without it there
     are no silences, and nobody is told.
     ``runbooks`` is a folder of Markdown files named by alert; without it they have no pages.
@@ -151,4 +153,5 @@ class WebDeps:
     notes: RuleNotes = no_notes
     backtests: Backtests | None = None
     alerting: AlertingDeps | None = None
+    anomalies: AnomalyDeps | None = None
     settings: WebSettings = field(default_factory=WebSettings)

@@ -139,7 +139,7 @@ class LiveViews:
             await asyncio.gather(*(self._update(panel) for panel in panels), self._views())
 
     async def _listen(self) -> None:
-        with self._bus.subscribe(("samples", "alerts", "silences")) as subscription:
+        with self._bus.subscribe(("samples", "alerts", "silences", "anomalies")) as subscription:
             while True:
                 await subscription.next()
                 self._news.set()

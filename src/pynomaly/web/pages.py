@@ -35,6 +35,7 @@ _PAGES = (
     ("overview", "/", "Overview", "Is all well?"),
     ("explore", "/explore", "Explore", "What do the numbers say?"),
     ("alerts", "/alerts", "Alerts", "What is wrong?"),
+    ("anomalies", "/anomalies", "Anomalies", "What is unusual?"),
     ("targets", "/targets", "Targets", "Who answers?"),
     ("rules", "/rules", "Rules", "Do the rules work?"),
 )
@@ -135,6 +136,8 @@ class Pages:
             boot["targets"] = await self._snapshots.take("targets")
         if name in ("silences", "alerts"):
             boot["silences"] = await self._snapshots.take("silences")
+        if name == "anomalies":
+            boot["anomalies"] = await self._snapshots.take("anomalies")
         if name in ("rules", "rule"):
             boot["rules"] = await self._snapshots.take("rules")
         if name == "rules":

@@ -7,12 +7,13 @@ from pynomaly.figures.timeseries import Mark
 from pynomaly.model.alert import AlertState
 from pynomaly.web.alerts.board import MAX_ROWS, AlertBoard, is_quiet
 from pynomaly.web.alerts.silences import silences_snapshot
+from pynomaly.web.anomalies import anomalies_snapshot
 from pynomaly.web.deps import Health, Stats, Status, TargetHealth, TargetStatus, WebDeps
 from pynomaly.web.rules import rules_snapshot
 
 Snapshot = dict[str, Any]
 
-TOPICS = ("alerts", "targets", "overview", "rules", "silences")
+TOPICS = ("alerts", "targets", "overview", "rules", "silences", "anomalies")
 _MAX_MARKS = 8
 _TARGET_ORDER = {TargetHealth.DOWN: 0, TargetHealth.UNKNOWN: 1, TargetHealth.UP: 2}
 
@@ -26,11 +27,13 @@ class Snapshots:
         self._board = AlertBoard(deps.alerts, manager, deps.clock)
 
     async def take(self, topic: str) -> Snapshot:
-        """The state of ``alerts``, ``silences``, ``targets``, ``rules`` or ``overview``."""
+        """The state of a topic."""
         if topic == "alerts":
             return await self._board.snapshot()
         if topic == "silences":
             return await self._silences()
+        if topic == "anomalies":
+            return anomalies_snapshot(self._deps.anomalies)
         if topic == "targets":
             return targets_snapshot(self._deps.targets.targets())
         if topic == "rules":

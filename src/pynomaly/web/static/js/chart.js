@@ -50,8 +50,10 @@ const toLocal = (ms) => ms - new Date(ms).getTimezoneOffset() * 60_000;
 
 export class Chart {
   /** `spec` as the server takes it, without its range; `title` and `href` are for the heading. */
-  constructor(id, spec, { title = "", href = "", tall = false, onMessage = null } = {}) {
+  constructor(id, spec, { title = "", href = "", tall = false, onMessage = null, band = null, events = [] } = {}) {
     this.id = id;
+    this.band = band; // queries that are no lines of their own: { expected, lower, upper }
+    this.events = events; // what happened, as { at, label }, beside what the server marks
     this.spec = spec;
     this.tall = tall;
     this.onMessage = onMessage;
@@ -173,7 +175,7 @@ export class Chart {
     this.waiting = false;
     const { start, step } = data.grid;
     this.grid = { ...data.grid };
-    this.layout = data.figure.layout;
+    this.layout = this.#withEvents(data.figure.layout);
     this.unit = this.layout.meta.unit;
     this.stats = data.stats;
     this.times = Array.from({ length: Math.round((data.grid.end - start) / step) + 1 }, (_, i) => start + i * step);
@@ -292,11 +294,46 @@ export class Chart {
     const live = this.edge && this.edge.t > this.grid.end;
     const x = this.times.map(toLocal);
     if (live) x.push(toLocal(this.edge.t));
-    return this.traces.map((trace, i) => ({
+    const lines = this.traces.map((trace, i) => ({
       type: "scatter", mode: this.#lonely(trace) ? "lines+markers" : "lines", x, y: live ? [...trace.y, this.edge.y[i]] : trace.y,
-      line: { width: 1.5, color: colourOf(trace.slot), dash: dashOf(trace.slot) }, marker: { size: 4 }, connectgaps: false,
-      visible: !this.off.has(trace.title + trace.query), hoverinfo: "skip",
+      line: this.#lineOf(trace), marker: { size: 4 }, connectgaps: false,
+      visible: !this.off.has(trace.title + trace.query) && !this.#edgeOfBand(trace), hoverinfo: "skip",
     }));
+    return this.band ? [...this.#area(), ...lines] : lines;
+  }
+
+  #lineOf(trace) {
+    if (trace.query !== this.band?.expected) return { width: 1.5, color: colourOf(trace.slot), dash: dashOf(trace.slot) };
+    return { width: 1.5, color: theme.muted, dash: "dot" };
+  }
+
+  /** The band as areas: one for each stretch that has both edges. */
+  #area() {
+    const edge = (query) => this.traces.find((trace) => trace.query === query);
+    const [lower, upper] = [edge(this.band.lower), edge(this.band.upper)];
+    if (!lower || !upper || [lower, upper].some((trace) => this.off.has(trace.title + trace.query))) return [];
+    const x = [];
+    const y = [];
+    const half = this.grid.step / 2;
+    for (let i = 0; i < this.times.length; i += 1) {
+      const [low, high] = [lower.y[i], upper.y[i]];
+      if (low === null || high === null) continue;
+      const [from, to] = [toLocal(this.times[i] - half), toLocal(this.times[i] + half)];
+      x.push(from, to, to, from, null);
+      y.push(low, low, high, high, null);
+    }
+    return [{ type: "scatter", mode: "lines", x, y, fill: "toself", fillcolor: theme.muted, opacity: 0.22, line: { width: 0, color: theme.muted }, hoverinfo: "skip" }];
+  }
+
+  #edgeOfBand(trace) {
+    return this.band !== null && (trace.query === this.band.lower || trace.query === this.band.upper);
+  }
+
+  /** The server's figure with the events of this chart. */
+  #withEvents(layout) {
+    const shapes = this.events.map(({ at }) => ({ type: "line", yref: "paper", y0: 0, y1: 1, x0: at, x1: at, line: { width: 1, dash: "dot" } }));
+    const notes = this.events.map(({ at, label }) => ({ x: at, xanchor: "left", yref: "paper", y: 1, yanchor: "top", text: label, showarrow: false }));
+    return { ...layout, shapes: [...(layout.shapes ?? []), ...shapes], annotations: [...(layout.annotations ?? []), ...notes] };
   }
 
   #lonely(trace) {
@@ -392,6 +429,8 @@ export class Chart {
   }
 
   #swatch(trace) {
+    if (this.#edgeOfBand(trace)) return h("span.swatch.area");
+    if (trace.query === this.band?.expected) return h("span.swatch", { style: { "border-top-color": theme.muted, "border-top-style": "dotted" } });
     return h("span.swatch", { style: { "border-top-color": colourOf(trace.slot), "border-top-style": { solid: "solid", dash: "dashed", dot: "dotted" }[dashOf(trace.slot)] } });
   }
 
