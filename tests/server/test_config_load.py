@@ -115,17 +115,11 @@ def test_what_has_no_effect_yet_is_named_where_it_was_set() -> None:
     text = """
     components:
       slo_monitoring: {enabled: true}
-      anomaly_detection:
-        algorithms: [{name: isolation_forest}, {name: dbscan, enabled: false}]
     """
     assert notes(text, {"REDIS_URL": "redis://x", "JWT_SECRET_KEY": "k"}) == [
         "JWT_SECRET_KEY: accepted, takes effect with a later version",
         "components.slo_monitoring: accepted, takes effect with a later version",
         "REDIS_URL: accepted, takes effect with a later version",
-        "components.anomaly_detection.algorithms[0]: isolation_forest is accepted, "
-        "takes effect with a later version",
-        "components.anomaly_detection.algorithms: none of the enabled algorithms is there yet, "
-        "so nothing is judged",
     ]
 
 
@@ -159,7 +153,7 @@ def test_a_variable_that_may_be_a_typing_error_is_named() -> None:
             "with its unit (found 5)",
         ),
         (
-            "components:\n  anomaly_detection:\n    algorithms:\n      - name: robust_zscore\n"
+            "components:\n  anomaly_detection:\n    algorithms:\n      - name: seasonal\n"
             "      - nam: x",
             "my.yml:5: 'components.anomaly_detection.algorithms.1.name' is missing\n"
             "my.yml:5: unknown key 'components.anomaly_detection.algorithms.1.nam'; "

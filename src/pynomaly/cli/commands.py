@@ -645,6 +645,44 @@ def rules_lint(
 
 
 @detect_app.command(
+    "backtest",
+    epilog="Example: pynomaly detect backtest 'rate(http_requests_total[5m])' "
+    "--from 2026-03-01T00:00:00Z --to 2026-03-15T00:00:00Z --step 1m --plot anomalies.html",
+)
+def detect_backtest(
+    expr: Annotated[str, typer.Argument(help="PromQL.", metavar="QUERY")],
+    from_: Annotated[str, typer.Option("--from", help="RFC 3339 or epoch seconds.")],
+    to: Annotated[str, typer.Option("--to", help="RFC 3339 or epoch seconds.")],
+    step: Annotated[str, typer.Option(help="One point every so long.")] = "1m",
+    budget: Annotated[
+        float,
+        typer.Option(help="Events a week that a series without anomalies may have.", min=1e-6),
+    ] = 0.1,
+    timezone: Annotated[str, typer.Option(help="Whose hours and weekdays seasons follow.")] = "UTC",
+    plot: Annotated[
+        Path | None, typer.Option(help="Write charts to this page.", metavar="FILE")
+    ] = None,
+    as_json: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Which anomalies would have been told of stored history, and how many by other budgets."""
+    from pynomaly.cli.detect_backtest import run
+
+    with errors_in_a_line():
+        run(
+            url,
+            expr,
+            from_=from_,
+            to=to,
+            step=step,
+            budget=budget,
+            timezone=timezone,
+            plot=plot,
+            as_json=as_json,
+        )
+
+
+@detect_app.command(
     "score", epilog="Example: pynomaly detect score metrics/ --out scored/ --budget 0.1"
 )
 def detect_score(
@@ -677,3 +715,43 @@ def detect_score(
     with errors_in_a_line():
         choices = command.Choices(timestamp, value, timezone, budget)
         command.run(source, target, choices, jobs=jobs, as_json=as_json)
+
+
+@detect_app.command("models", epilog="Example: pynomaly detect models")
+def detect_models(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+    """Show the versions of the models of watched queries, with backtest and drift."""
+    from pynomaly.cli import detect_models as command
+
+    with errors_in_a_line():
+        command.show(url, as_json=as_json)
+
+
+@detect_app.command("train", epilog="Example: pynomaly detect train checkout_latency")
+def detect_train(
+    query: Annotated[str, typer.Argument(help="The name of a watched query.")],
+    url: Url = DEFAULT_URL,
+    wait: Annotated[bool, typer.Option(help="Wait until it is done.")] = True,
+) -> None:
+    """Train a watched query on its history now."""
+    from pynomaly.cli import detect_models as command
+
+    with errors_in_a_line():
+        command.train(url, query, wait=wait)
+
+
+@detect_app.command(
+    "rollback", epilog="Example: pynomaly detect rollback checkout_latency seasonal --version 2"
+)
+def detect_rollback(
+    query: Annotated[str, typer.Argument(help="The name of a watched query.")],
+    algorithm: Annotated[str, typer.Argument(help="Whose model.")],
+    version: Annotated[
+        int, typer.Option(help="Which version to use [the one before that in use].", min=0)
+    ] = 0,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Judge a watched query by an older version of its model."""
+    from pynomaly.cli import detect_models as command
+
+    with errors_in_a_line():
+        command.roll_back(url, query, algorithm, version)

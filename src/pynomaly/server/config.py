@@ -150,18 +150,6 @@ def _notes(
     names = {".".join(map(str, path)): origin for path, origin in origins.items()}
     for setting in reserved_in_use(configuration):
         yield Note(names.get(setting, setting), "accepted, takes effect with a later version")
-    yield from _algorithm_notes(configuration)
     for name, near in environment.unknown(environ):
         hint = f"; did you mean {near}?" if near else ""
         yield Note(name, f"not known, so it has no effect{hint}")
-
-
-def _algorithm_notes(configuration: Configuration) -> Iterator[Note]:
-    setting = "components.anomaly_detection.algorithms"
-    algorithms = configuration.components.anomaly_detection.algorithms
-    for number, algorithm in enumerate(algorithms):
-        if algorithm.enabled and algorithm.name != "robust_zscore":
-            later = "accepted, takes effect with a later version"
-            yield Note(f"{setting}[{number}]", f"{algorithm.name} is {later}")
-    if not any(a.enabled and a.name == "robust_zscore" for a in algorithms):
-        yield Note(setting, "none of the enabled algorithms is there yet, so nothing is judged")

@@ -6,13 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
 from pynomaly.access.config import AccessSettings
 from pynomaly.alerting.alertmanager.defaults import ChannelSettings
 from pynomaly.alerting.config import AlertingSettings
 from pynomaly.detection.config import DetectionSettings
+from pynomaly.detection.watched.config import Algorithm, TrainingSettings, WatchedQuery
 from pynomaly.ingest.host.config import HostSection
 from pynomaly.ingest.push import PushLimits
 from pynomaly.ingest.scrape.settings import ScrapeSettings
@@ -140,29 +149,30 @@ class MetricsComponent(Section):
     )
 
 
-class Algorithm(Section):
-    """One way to find anomalies."""
-
-    name: Literal["robust_zscore", "isolation_forest", "dbscan", "statistical", "ensemble"] = Field(
-        description="Which. `robust_zscore` is there today."
-    )
-    contamination: float = Field(
-        default=0.1,
-        gt=0,
-        le=0.5,
-        description="The share of samples that is expected to be anomalous.",
-    )
-    enabled: bool = Field(default=True, description="Whether it is used.")
-
-
 class AnomalyDetectionComponent(DetectionSettings):
     """Finding anomalies."""
 
     enabled: bool = Field(default=True, description="Judge series, and write `anomaly_score`.")
     algorithms: tuple[Algorithm, ...] = Field(
-        default=(Algorithm(name="robust_zscore"),),
-        description="By which algorithms.",
+        default=(Algorithm(name="seasonal"),),
+        description="By which algorithms watched queries are judged that name none.",
     )
+    queries: tuple[WatchedQuery, ...] = Field(
+        default=(),
+        description="Expressions whose series are judged by detectors trained on their history.",
+    )
+    training: TrainingSettings = Field(
+        default=TrainingSettings(), description="When and how those are trained."
+    )
+
+    @field_validator("queries")
+    @classmethod
+    def _names_differ(cls, queries: tuple[WatchedQuery, ...]) -> tuple[WatchedQuery, ...]:
+        names = [each.name for each in queries]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two watched queries are named {twice}; their scores would be one")
+        return queries
 
 
 class AlertingComponent(Section):

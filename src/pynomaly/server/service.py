@@ -26,7 +26,7 @@ from pynomaly.alerting.heartbeat import Heartbeat
 from pynomaly.api import alertmanager as alertmanager_api
 from pynomaly.api import alerts as alerts_api
 from pynomaly.api import app as api_app
-from pynomaly.api import control, health, ingest, prometheus
+from pynomaly.api import control, detection_models, health, ingest, prometheus
 from pynomaly.api import notifications as notifications_api
 from pynomaly.api import queries as queries_api
 from pynomaly.api import routing as routing_api
@@ -61,6 +61,7 @@ from pynomaly.server.health import HealthBoard, of_attempts, of_job, of_scraping
 from pynomaly.server.listener import Listener, bind
 from pynomaly.server.sections import Configuration
 from pynomaly.server.views import LintNotes, ProductStats, TargetView, health_view
+from pynomaly.server.watched import watch_queries
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.records import Records
 from pynomaly.storage.scheduler import Scheduler
@@ -143,6 +144,7 @@ class Service:
         self._lint = self._look_at_rules()
         self._alerting = await self._notify(records, files)
         self._detection = await detect(self._site(), self._backend, records)
+        self._watched = await watch_queries(self._site(), self._backend, records)
         self._scraping = await self._scrape(files)
         self._schedule_upkeep(records, audit)
         say("Opening the doors …")
@@ -397,6 +399,7 @@ class Service:
                     self._clock,
                 ),
                 self._detection.for_api(self._clock),
+                detection_models.router(self._watched),
                 health.router(self.health),
                 control.router(self.reload),
                 admin_api.router(administration, self.health.ready, enabled=enabled),

@@ -232,8 +232,8 @@ class WatchedQueries:
         except PynomalyError as error:
             log.error("training of %s failed: %s", watched.query.name, error)
             return []
-        except OSError as error:
-            log.error("the model of %s cannot be kept: %s", watched.query.name, error)
+        except Exception:  # the outermost guard of the task; ``progress`` tells it as well
+            log.exception("training of %s failed", watched.query.name)
             return []
         for version in trained:
             await self._load(version)
