@@ -25,7 +25,8 @@ from benchmarks.generated import (
     without_anomalies,
 )
 from benchmarks.tables import Table
-from pynomaly.detection.files import FileSeries, score_series
+from pynomaly.detection.files import score_series
+from pynomaly.detection.replay import PastSeries
 from pynomaly.detection.streaming.scorer import StreamScorer
 
 _FIXED = 0.05
@@ -57,7 +58,7 @@ def _labelled(data: Path) -> list[Table]:
         return [_absent(f"No checkout of numenta/NAB under {data}")]
     files = labelled.nab_files(nab)
     began = time.perf_counter()
-    found = score_series([FileSeries(file.seconds, file.values) for file in files])
+    found = score_series([PastSeries(file.seconds, file.values) for file in files])
     took = time.perf_counter() - began
     tables = [_nab(nab, files, found, took)]
     tsb = labelled.find(data, "TSB_AD/evaluation")
@@ -164,7 +165,7 @@ def _delay(series: Generated, found: NDArray[np.float64]) -> int | None:
 
 
 def _scored(series: Sequence[Generated]) -> list[NDArray[np.float64]]:
-    return score_series([FileSeries(each.seconds, each.values) for each in series])
+    return score_series([PastSeries(each.seconds, each.values) for each in series])
 
 
 def _speed() -> Table:

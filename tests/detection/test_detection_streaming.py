@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pynomaly.detection.files import FileSeries, score_series
+from pynomaly.detection.files import score_series
+from pynomaly.detection.replay import PastSeries
 from pynomaly.detection.streaming.scorer import Scored, StreamScorer
 
 STEP = 300
@@ -25,7 +26,7 @@ def daily(points: int, seed: int = 1) -> NDArray[np.float64]:
 
 
 def scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return score_series([FileSeries(seconds(len(values)), values)])[0]
+    return score_series([PastSeries(seconds(len(values)), values)])[0]
 
 
 def feed(scorer: StreamScorer, matrix: NDArray[np.float64], first: int = 0) -> list[Scored]:
@@ -103,7 +104,7 @@ def test_rows_without_a_value_are_left_empty_and_change_nothing() -> None:
     values = daily(1000)
     gaps = np.insert(values, [300, 300, 700], np.nan)
     at = np.insert(seconds(1000), [300, 300, 700], START)
-    with_gaps = score_series([FileSeries(at, gaps)])[0]
+    with_gaps = score_series([PastSeries(at, gaps)])[0]
     assert np.isnan(with_gaps[np.isnan(gaps)]).all()
     np.testing.assert_array_equal(with_gaps[~np.isnan(gaps)], scores(values))
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pynomaly.cli.output import err, out
-from pynomaly.detection.files import COLUMNS, FileSeries, score_series
+from pynomaly.detection.files import COLUMNS, score_series
+from pynomaly.detection.replay import PastSeries
 from pynomaly.model.errors import BadInput
 
 _BATCH_ROWS = 2_000_000
@@ -33,7 +34,7 @@ class Table:
     path: Path
     header: list[str]
     rows: list[list[str]]
-    series: FileSeries
+    series: PastSeries
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ def read_table(path: Path, choices: Choices) -> Table:
             raise BadInput(f"{path}, line {number}: {len(header)} cells are expected")
     seconds = _read_cells(path, [row[at] for row in rows], _time_reader(path, choices.zone))
     values = _read_cells(path, [row[value] for row in rows], _value)
-    series = FileSeries(np.floor(seconds).astype(np.int64), values)
+    series = PastSeries(np.floor(seconds).astype(np.int64), values)
     return Table(path, header, rows, series)
 
 
