@@ -8,6 +8,7 @@ import typer
 from pynomaly import __version__
 from pynomaly.cli.client import DEFAULT_URL
 from pynomaly.cli.output import errors_in_a_line, out
+from pynomaly.detection.events import Feedback
 from pynomaly.model.errors import BadInput
 
 app = typer.Typer(
@@ -680,6 +681,38 @@ def detect_backtest(
             plot=plot,
             as_json=as_json,
         )
+
+
+@detect_app.command("list", epilog="Example: pynomaly detect list --service shop --since 24h")
+def detect_list(
+    service: Annotated[str, typer.Option(help="Only of this service.")] = "",
+    since: Annotated[
+        str, typer.Option(help="Those that lasted at some time since, such as 24h.")
+    ] = "24h",
+    json_: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Anomalies of all series, the newest first, with what was expected and why."""
+    from pynomaly.cli.anomalies import show
+
+    with errors_in_a_line():
+        show(url, service=service, since=since, as_json=json_)
+
+
+@detect_app.command("feedback", epilog="Example: pynomaly detect feedback 9f2c4e0d1b6a7788 false")
+def detect_feedback(
+    id_: Annotated[str, typer.Argument(help="Its id, as list tells it.", metavar="ID")],
+    feedback: Annotated[
+        Feedback, typer.Argument(help="Whether it was worth knowing: real or false.")
+    ],
+    json_: Json = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Say whether an anomaly was real. After a false one its series is harder to find odd."""
+    from pynomaly.cli.anomalies import judge
+
+    with errors_in_a_line():
+        judge(url, id_, feedback.value, as_json=json_)
 
 
 @detect_app.command(

@@ -122,10 +122,10 @@ class AnomalyRepository:
 
     def starts(self, since: float, until: float) -> list[tuple[str, float]]:
         """The service and the begin of each that began in ``[since, until]``, the newest first."""
-        columns = sa.select(AnomalyRow.service, AnomalyRow.started_at)
+        columns: sa.Select[Any] = sa.select(AnomalyRow.service, AnomalyRow.started_at)
         with self._records.reading() as session:
             found = session.execute(_begun(columns, since, until))
-            return [(service, at) for service, at in found]
+            return [(row.service, row.started_at) for row in found]
 
     def previous(self, anomaly: Anomaly) -> Anomaly | None:
         """The one before it of the same series with the same cause, of those that are kept."""

@@ -53,7 +53,7 @@ def anomaly_rate(starts: Iterable[tuple[str, float]], until_ms: int, hours: int)
 def anomaly_rate_figure(rate: AnomalyRate, unnamed: str = "no service") -> dict[str, Any]:
     """A heat map of services by hours; an hour without anomalies is empty.
 
-    ``customdata`` has the service of each cell as it is, for the row of ``unnamed`` is "".
+    ``meta`` has the services as they are, for the row of ``unnamed`` is "", and the hours.
     """
     names = [service or unnamed for service in rate.services]
     rows = [[int(count) or None for count in row] for row in rate.counts.tolist()]

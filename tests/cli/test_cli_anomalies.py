@@ -1,0 +1,138 @@
+"""``pynomaly detect list`` and ``feedback`` over a server's API."""
+
+import asyncio
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from typer.testing import CliRunner
+
+from pynomaly.access.asgi import AccessMiddleware
+from pynomaly.access.config import AccessSettings
+from pynomaly.access.gate import Gate
+from pynomaly.api import anomalies as anomalies_api
+from pynomaly.api.app import create_app
+from pynomaly.cli.commands import app
+from pynomaly.detection.events import Anomaly, anomaly_id
+from pynomaly.detection.feedback import FeedbackKeeper
+from pynomaly.detection.repository import AnomalyRepository
+from pynomaly.model.clock import SystemClock
+from pynomaly.model.labels import Labels
+from pynomaly.storage.bus import Bus
+from pynomaly.storage.records import Records, RecordsSettings
+from pynomaly.storage.samples.memory import MemorySamples
+
+
+class Server:
+    """The API of anomalies on a port of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.records = Records.open(RecordsSettings.model_validate({"url": None}), folder)
+        self.anomalies = AnomalyRepository(self.records)
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen()  # whoever connects before it serves waits
+        self.port = self.socket.getsockname()[1]
+        clock = SystemClock()
+        keeper = FeedbackKeeper(
+            self.anomalies, clock, Bus(clock), MemorySamples(), lambda decades: None
+        )
+        routes = create_app([anomalies_api.router(self.anomalies, keeper, clock)])
+        guarded = AccessMiddleware(routes, Gate(AccessSettings(), ports=[self.port]), None)
+        self.server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning", lifespan="off"))
+        serve = self.server.serve
+        self.thread = threading.Thread(target=lambda: asyncio.run(serve([self.socket])))
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.should_exit = True
+        self.thread.join(30)
+        self.records.close()
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        url = f"http://127.0.0.1:{self.port}"
+        done = CliRunner().invoke(app, ["detect", *arguments, "--url", url])
+        return done.exit_code, done.output
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    it = Server(tmp_path)
+    yield it
+    it.close()
+
+
+def keep(server: Server, ago: float, **labels: str) -> Anomaly:
+    found, at = Labels({"__name__": "queue_length", **labels}), time.time() - ago
+    anomaly = Anomaly(
+        id=anomaly_id(found, at),
+        labels=found,
+        started_at=at,
+        peaked_at=at,
+        ended_at=0.0,
+        score=0.75,
+        confidence=0.99,
+        value=90.0,
+        expected=40.0,
+        lower=30.0,
+        upper=50.0,
+        direction="above",
+        cause="residual",
+    )
+    server.anomalies.save([anomaly.closed(at + 60)])
+    return anomaly
+
+
+def test_anomalies_are_listed_with_series_and_reason(server: Server) -> None:
+    one = keep(server, 600, service="shop")
+    keep(server, 900, service="billing")
+    code, said = server.run("list", "--service", "shop")
+    head, series, why = said.splitlines()
+    assert code == 0
+    assert re.match(rf"{one.id}  high      [-\dT:+]+, until ", head)
+    assert series == '  queue_length{service="shop"}'
+    assert why.startswith("  90 where 40 was expected (30 to 50)")
+
+
+def test_of_nothing_it_is_said_of_what_and_since_when(server: Server) -> None:
+    keep(server, 7200, service="shop")
+    code, said = server.run("list", "--service", "shop", "--since", "1h")
+    assert (code, said) == (0, "No anomalies of shop in the last 1h.\n")
+
+
+def test_for_machines_it_is_json(server: Server) -> None:
+    one = keep(server, 60)
+    code, said = server.run("list", "--json")
+    assert code == 0
+    assert [each["id"] for each in json.loads(said)] == [one.id]
+
+
+def test_feedback_is_kept(server: Server) -> None:
+    one = keep(server, 60)
+    code, said = server.run("feedback", one.id, "false")
+    assert code == 0
+    assert "false alarm" in said.splitlines()[0]
+    kept = server.anomalies.get(one.id)
+    assert kept is not None
+    assert kept.feedback == "false"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["feedback", "nothing", "real"], 1, "There is no anomaly nothing."),
+        (["feedback", "nothing", "perhaps"], 2, "'perhaps' is not one of"),
+        (["list", "--since", "soon"], 1, "time_range"),
+    ],
+)
+def test_what_makes_no_sense_is_said(
+    server: Server, arguments: list[str], code: int, words: str
+) -> None:
+    found, said = server.run(*arguments)
+    assert (found, words in said) == (code, True), said
