@@ -118,13 +118,18 @@ class AnomalyRepository:
 
     def begun(self, since: float, until: float, *, limit: int = 1000) -> list[Anomaly]:
         """Those that began in ``[since, until]``, the newest first."""
-        return self._select(_begun(sa.select(AnomalyRow), since, until).limit(limit))
+        return self._select(
+            sa.select(AnomalyRow)
+            .where(AnomalyRow.started_at.between(since, until))
+            .order_by(AnomalyRow.started_at.desc(), AnomalyRow.id)
+            .limit(limit)
+        )
 
     def starts(self, since: float, until: float) -> list[tuple[str, float]]:
-        """The service and the begin of each that began in ``[since, until]``, the newest first."""
-        columns: sa.Select[Any] = sa.select(AnomalyRow.service, AnomalyRow.started_at)
+        """The service and the begin of each that began in ``[since, until]``, in any order."""
+        columns = sa.select(AnomalyRow.service, AnomalyRow.started_at)
         with self._records.reading() as session:
-            found = session.execute(_begun(columns, since, until))
+            found = session.execute(columns.where(AnomalyRow.started_at.between(since, until)))
             return [(row.service, row.started_at) for row in found]
 
     def previous(self, anomaly: Anomaly) -> Anomaly | None:
@@ -170,11 +175,6 @@ class AnomalyRepository:
     def _select(self, query: sa.Select[Any]) -> list[Anomaly]:
         with self._records.reading() as session:
             return [_anomaly(row) for row in session.scalars(query)]
-
-
-def _begun(query: sa.Select[Any], since: float, until: float) -> sa.Select[Any]:
-    between = AnomalyRow.started_at.between(since, until)
-    return query.where(between).order_by(AnomalyRow.started_at.desc(), AnomalyRow.id)
 
 
 def _merge(session: Session, anomaly: Anomaly) -> None:
