@@ -34,18 +34,20 @@ const row = (silence) => [
   h("span.num", { title: "Alerts that it hides now" }, silence.state === "active" ? String(silence.hides) : "–"), when(silence),
 ];
 
-async function attempt(work) {
+/** Do it; then the focus is on the row, so that what is open below shows what has become of it. */
+async function attempt(id, work) {
   try {
     await work();
   } catch (error) {
     toast(error.message);
   }
+  list.items.get(id)?.button.focus();
 }
 
 /** A click asks, the next one does it. */
-function twice(text, sure, work) {
+function twice(id, text, sure, work) {
   const button = h("button.button", { type: "button", onclick: () => {
-    if (button.dataset.sure) return attempt(work);
+    if (button.dataset.sure) return attempt(id, work);
     button.dataset.sure = "1";
     button.classList.add("danger");
     button.textContent = sure;
@@ -60,9 +62,9 @@ function detail(silence) {
   const until = h("input", { type: "datetime-local", "aria-label": "Ends", value: absolute(silence.ends_at * 1000).replace(" ", "T").slice(0, 16) });
   const told = silence.hides === 1 ? "1 alert is told again" : `${silence.hides} alerts are told again`;
   const links = silence.state === "expired" ? [h("button.button", { type: "button", onclick: () => openSilence(again) }, "Silence again")] : [
-    ...LONGER.map(([text, seconds]) => h("button.button", { type: "button", onclick: () => attempt(() => endAt(silence.id, (silence.ends_at + seconds) * 1000)) }, `${text} longer`)),
-    h("form.inline", { onsubmit: (event) => { event.preventDefault(); attempt(() => endAt(silence.id, new Date(until.value).getTime())); } }, until, h("button.button", { type: "submit" }, "End then")),
-    twice("Expire now", silence.state === "active" ? `Sure? ${told}` : "Sure?", () => expire(silence.id)),
+    ...LONGER.map(([text, seconds]) => h("button.button", { type: "button", onclick: () => attempt(silence.id, () => endAt(silence.id, (silence.ends_at + seconds) * 1000)) }, `${text} longer`)),
+    h("form.inline", { onsubmit: (event) => { event.preventDefault(); attempt(silence.id, () => endAt(silence.id, new Date(until.value).getTime())); } }, until, h("button.button", { type: "submit" }, "End then")),
+    twice(silence.id, "Expire now", silence.state === "active" ? `Sure? ${told}` : "Sure?", () => expire(silence.id)),
     h("button.button", { type: "button", onclick: () => openSilence(again) }, "Another like it"),
   ];
   return h("div.detail", {}, h("dl", {}, silence.comment ? term("Comment", silence.comment) : [],
