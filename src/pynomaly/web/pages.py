@@ -107,7 +107,7 @@ class Pages:
             question=question,
             current=_PARENTS.get(name, name),
             pages=_PAGES,
-            alert_pages=(_PAGES[2], *_ALERT_PAGES),
+            alert_pages=(*(page for page in _PAGES if page[0] == "alerts"), *_ALERT_PAGES),
             root=self._assets.root,
             plotly=self._assets.plotly,
             version=self._deps.version,
