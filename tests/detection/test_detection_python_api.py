@@ -130,6 +130,16 @@ def test_frames_of_pandas_may_have_words_zones_and_missing_values() -> None:
         detector.fit(frame[["host"]])
 
 
+def test_the_hour_that_clocks_show_twice_is_two_hours() -> None:
+    pandas = pytest.importorskip("pandas")
+    index = pandas.date_range("2026-10-10", periods=21 * 144, freq="10min", tz="Europe/Berlin")
+    values = np.where(index.hour == 6, 90.0, 20.0) + RNG.normal(0, 1, len(index))
+    series = pandas.Series(values, index=index)  # clocks are set back on the 25th
+    detector = AnomalyDetector(0.001, algorithm="seasonal").fit(series[: 13 * 144])
+    assert not np.nanmax(detector.get_anomaly_scores(series[13 * 144 :])) > 0.8
+    assert AnomalyDetector(algorithm="seasonal").fit(series).threshold < 0.5
+
+
 def test_frames_of_polars_are_as_those_of_pandas() -> None:
     polars = pytest.importorskip("polars")
     pandas = pytest.importorskip("pandas")

@@ -89,7 +89,7 @@ class AnomalyDetector:
         grid = even(table)
         self._interval = round(interval_of(grid.times))
         self._end = int(grid.times[-1])
-        highest = _highest(self._detector.fit_score(grid.matrix, grid.times))
+        highest = _highest(self._detector.fit_score(grid.matrix, grid.local))
         # Of several columns one scores high more often than one alone does.
         self._calibration = (
             Calibration.fit(rarity_of(highest), self._interval, MIN_POINTS, RARITY_INDEX)
@@ -124,7 +124,7 @@ class AnomalyDetector:
         before = self._before(table, grid)
         matrix = np.concatenate((before, grid.matrix), axis=1)
         since = np.arange(-before.shape[1], 0) * self._interval
-        times = np.concatenate((since + (grid.times[0] if len(grid.times) else 0), grid.times))
+        times = np.concatenate((since + (grid.local[0] if len(grid.local) else 0), grid.local))
         scores = self._detector.score(matrix, times)[:, before.shape[1] :]
         return self._calibrated(_highest(scores))[grid.at]
 

@@ -3,7 +3,7 @@
 Neither pandas nor polars is imported: what they hand over is asked for by their own methods.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,19 +21,24 @@ class Table:
     """Rows of one or more columns of numbers, and perhaps when each was.
 
     ``values``: float64 ``[columns, rows]``, NaN where nothing is. ``times``: int64 ``[rows]``
-    local epoch seconds, rising, or None.
+    epoch seconds, rising, or None. ``shift``: seconds by which local time is ahead at each row.
     """
 
     values: FloatMatrix
     times: Times | None
+    shift: Times
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Even:
-    """A table on even steps: ``matrix[:, at]`` are its rows; the rest are gaps (NaN)."""
+    """A table on even steps: ``matrix[:, at]`` are its rows; the rest are gaps (NaN).
+
+    ``times``: epoch seconds of the steps; ``local``: the same in local time.
+    """
 
     matrix: FloatMatrix
     times: Times
+    local: Times
     at: NDArray[np.int64]
 
 
@@ -60,15 +65,15 @@ def table_of(data: Any) -> Table:
             f"with {array.ndim} dimensions"
         )
     rows = array.astype(np.float64)
-    return Table(rows.T.copy() if rows.ndim == 2 else rows[np.newaxis].copy(), None)
+    values = rows.T.copy() if rows.ndim == 2 else rows[np.newaxis].copy()
+    return Table(values, None, np.zeros(values.shape[1], dtype=np.int64))
 
 
 def _of_columns(columns: Sequence[tuple[str, Any]], index: Any) -> Table:
-    numbers, times = [], _seconds(index) if index is not None else None
+    numbers, dates = [], index if index is not None and _seconds(index) is not None else None
     for _, column in columns:
-        seconds = _seconds(column)
-        if seconds is not None:
-            times = seconds
+        if _seconds(column) is not None:
+            dates = column
             continue
         values = _numbers(column)
         if values is not None:
@@ -76,9 +81,12 @@ def _of_columns(columns: Sequence[tuple[str, Any]], index: Any) -> Table:
     if not numbers:
         names = ", ".join(name for name, _ in columns)
         raise ValueError(f"there is no column of numbers (columns: {names})")
-    if times is not None and (np.diff(times) <= 0).any():
+    if dates is None:
+        return Table(np.array(numbers), None, np.zeros(len(numbers[0]), dtype=np.int64))
+    times, local = _seconds(dates), _seconds(_local(dates))
+    if times is None or local is None or (np.diff(times) <= 0).any():
         raise ValueError("the times do not rise: sort the rows by time and drop repeated times")
-    return Table(np.array(numbers), times)
+    return Table(np.array(numbers), times, local - times)
 
 
 def _numbers(column: Any) -> NDArray[np.float64] | None:
@@ -106,26 +114,36 @@ def _is_missing(value: object) -> bool:
 
 
 def _seconds(column: Any) -> Times | None:
-    """Local epoch seconds of a column or index of dates; None if it is none."""
-    for local in _without_zone(column):
-        array = np.asarray(local.to_numpy())
-        if array.dtype.kind == "M":
-            if np.isnat(array).any():
-                raise ValueError("some times are missing: drop those rows")
-            seconds: Times = array.astype("datetime64[s]").astype(np.int64)
-            return seconds
-    return None
+    """Epoch seconds of a column or index of dates, UTC where it has a zone; None if it is none."""
+    array = np.asarray(_universal(column).to_numpy())
+    if array.dtype.kind != "M":
+        return None
+    if np.isnat(array).any():
+        raise ValueError("some times are missing: drop those rows")
+    seconds: Times = array.astype("datetime64[s]").astype(np.int64)
+    return seconds
 
 
-def _without_zone(column: Any) -> Iterator[Any]:
-    """The column with the local time of its zone: as pandas' index, pandas' and polars' column."""
+def _universal(column: Any) -> Any:
+    """Dates with a zone as those of UTC: pandas' index, pandas' column, polars' column."""
     if getattr(column, "tz", None) is not None:
-        yield column.tz_localize(None)
-    elif getattr(column.dtype, "tz", None) is not None:
-        yield column.dt.tz_localize(None)
-    elif getattr(column.dtype, "time_zone", None):
-        yield column.dt.replace_time_zone(None)
-    yield column
+        return column.tz_convert(None)
+    if getattr(column.dtype, "tz", None) is not None:
+        return column.dt.tz_convert(None)
+    if getattr(column.dtype, "time_zone", None):
+        return column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return column
+
+
+def _local(column: Any) -> Any:
+    """Dates with a zone as its clocks show them."""
+    if getattr(column, "tz", None) is not None:
+        return column.tz_localize(None)
+    if getattr(column.dtype, "tz", None) is not None:
+        return column.dt.tz_localize(None)
+    if getattr(column.dtype, "time_zone", None):
+        return column.dt.replace_time_zone(None)
+    return column
 
 
 def even(table: Table, *, interval: int = 0, origin: int = 0) -> Even:
@@ -142,9 +160,10 @@ def even(table: Table, *, interval: int = 0, origin: int = 0) -> Even:
     rows = table.values.shape[1]
     if table.times is None:
         step = interval or MINUTE
-        return Even(table.values, origin + np.arange(rows, dtype=np.int64) * step, np.arange(rows))
+        times = origin + np.arange(rows, dtype=np.int64) * step
+        return Even(table.values, times, times, np.arange(rows))
     if not rows:
-        return Even(table.values, table.times, np.arange(0))
+        return Even(table.values, table.times, table.times, np.arange(0))
     step = interval or usual_interval(table.times)
     places = np.round((table.times - origin) / step).astype(np.int64)
     at = places - places[0]
@@ -154,8 +173,10 @@ def even(table: Table, *, interval: int = 0, origin: int = 0) -> Even:
         raise ValueError(f"most steps of {step} s have no row: the times are too uneven")
     matrix = np.full((len(table.values), int(at[-1]) + 1), np.nan)
     matrix[:, at] = table.values
-    times = origin + (places[0] + np.arange(matrix.shape[1], dtype=np.int64)) * step
-    return Even(matrix, times, at)
+    steps = np.arange(matrix.shape[1], dtype=np.int64)
+    times = origin + (places[0] + steps) * step
+    last_row = np.searchsorted(at, steps, side="right") - 1
+    return Even(matrix, times, times + table.shift[last_row], at)
 
 
 def usual_interval(times: Times) -> int:
