@@ -82,7 +82,8 @@ def test_a_target_that_no_alert_speaks_of_is_trouble_as_well(open_page: Open, wo
 def test_what_is_unusual_is_named(open_page: Open, stage: Stage) -> None:
     page = open_page("/")
     expect(page.locator("#columns")).to_contain_text("No series is judged yet")
-    stage.append([(metric("anomaly_score", of="latency", path="/x"), _now(), 0.93)])
+    judged = (metric("pynomaly_detection_judged_series"), _now(), 1.0)
+    stage.append([(metric("anomaly_score", of="latency", path="/x"), _now(), 0.93), judged])
     row = page.locator("#columns a", has_text='latency{path="/x"}')
     expect(row).to_contain_text("0.93", timeout=SLOW)
     expect(page.locator("#trouble")).to_contain_text("1 of 1 series behaves unusually.")

@@ -703,7 +703,7 @@ def detect_list(
 def detect_feedback(
     id_: Annotated[str, typer.Argument(help="Its id, as list tells it.", metavar="ID")],
     feedback: Annotated[
-        Feedback, typer.Argument(help="Whether it was worth knowing: real or false.")
+        Feedback, typer.Argument(help="Whether it was worth knowing.", metavar="real|false")
     ],
     json_: Json = False,
     url: Url = DEFAULT_URL,
