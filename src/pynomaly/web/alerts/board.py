@@ -56,7 +56,7 @@ class AlertBoard:
 
     async def snapshot(self) -> Snapshot:
         """What pages show of them."""
-        return alerts_snapshot(await self.all())
+        return await asyncio.to_thread(alerts_snapshot, await self.all())
 
     async def all(self) -> list[Standing]:
         """Every pending and firing alert; others get their turn meanwhile."""

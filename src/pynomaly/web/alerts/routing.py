@@ -16,7 +16,7 @@ from pynomaly.model.labels import Labels
 
 Snapshot = dict[str, Any]
 
-_PAIR = re.compile(r"""[\s,]*([^\s,={}!~"]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,{}"]*)[\s,]*""")
+_PAIR = re.compile(r"""[\s,]*([^\s,={}!~"]+)\s*=(?![=~])\s*("(?:[^"\\]|\\.)*"|[^\s,{}"]*)[\s,]*""")
 
 
 class RouteSpec(BaseModel):
