@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from pynomaly.detection.algorithms.base import TrainedDetector
 from pynomaly.detection.contract import Detector, FloatMatrix, Times
 
 Make = Callable[[], Detector]
@@ -157,6 +158,9 @@ def check_the_context_is_all_that_a_score_depends_on(make: Make) -> None:
     assert since > 0
     part = detector.score(values[:, since:251], times[since:251])
     assert part[:, -1] == pytest.approx(whole[:, 250], abs=_TOLERANCE)
+    assert isinstance(detector, TrainedDetector)
+    newest = detector.newest(values[:, :251], times[:251])
+    assert newest == pytest.approx(whole[:, 250], abs=_TOLERANCE)
 
 
 def check_what_is_saved_scores_the_same(make: Make) -> None:

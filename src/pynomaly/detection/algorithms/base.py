@@ -86,15 +86,19 @@ class TrainedDetector(ABC):
             ValueError: not fitted, other rows than those of ``fit``, or times that do not fit.
         """
         times = _checked(matrix, times)
-        if self._calibration is None:
-            raise ValueError("the detector is not trained: call fit first")
-        if len(matrix) != len(self._calibration.start):
-            raise ValueError(
-                f"{len(matrix)} series; the detector is trained on {len(self._calibration.start)}"
-            )
+        calibration = self._calibration_of(len(matrix))
         values = bounded(matrix)
         measured = np.where(np.isnan(values), np.nan, self._measure(values, times))
-        return self._calibration.score(measured)
+        return calibration.score(measured)
+
+    def newest(self, matrix: FloatMatrix, times: Times) -> NDArray[np.float64]:
+        """The score of the last step alone, ``[series]``: reads no more than its context.
+
+        Raises:
+            ValueError: as ``score``; or there is no step.
+        """
+        since = max(0, matrix.shape[1] - self.context - 1)
+        return self.score(matrix[:, since:], times[since:])[:, -1]
 
     def state(self) -> State:
         """What was learnt.
@@ -128,6 +132,14 @@ class TrainedDetector(ABC):
         detector._calibration = Calibration.of_state(under("calibration", state))
         detector._restore(under("learnt", state))
         return detector
+
+    def _calibration_of(self, series: int) -> Calibration:
+        if self._calibration is None:
+            raise ValueError("the detector is not trained: call fit first")
+        known = len(self._calibration.start)
+        if series != known:
+            raise ValueError(f"{series} series; the detector is trained on {known}")
+        return self._calibration
 
     @abstractmethod
     def _learn(self, values: FloatMatrix, times: Times) -> FloatMatrix:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pynomaly.detection.algorithms.base import Choices, TrainedDetector, prefixed, under
 from pynomaly.detection.algorithms.calibration import RARITY_INDEX, rarity_of
@@ -38,6 +39,13 @@ class Ensemble(TrainedDetector):
     ) -> None:
         super().__init__(choices)
         self.members = [member(self.choices) for member in members]
+
+    def newest(self, matrix: FloatMatrix, times: Times) -> NDArray[np.float64]:
+        """As its members: each reads its own context alone."""
+        calibration = self._calibration_of(len(matrix))
+        scores = [member.newest(matrix, times)[:, np.newaxis] for member in self.members]
+        measured = np.where(np.isnan(matrix[:, -1:]), np.nan, _agreed(scores))
+        return calibration.score(measured)[:, 0]
 
     def _learn(self, values: FloatMatrix, times: Times) -> FloatMatrix:
         scores = [member.fit_score(values, times) for member in self.members]

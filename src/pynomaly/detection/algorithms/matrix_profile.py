@@ -68,7 +68,7 @@ class MatrixProfile(TrainedDetector):
 
     def _measure(self, values: FloatMatrix, times: Times) -> FloatMatrix:
         found = np.full(values.shape, np.nan)
-        every = np.arange(values.shape[1])
+        every = np.arange(min(self.context, values.shape[1]), values.shape[1])
         for i, row in enumerate(self._smooth(values)):
             known = self._library[i][~np.isnan(self._library[i]).any(axis=1)]
             for start in range(0, len(every) if len(known) else 0, _BLOCK_ROWS):

@@ -69,7 +69,7 @@ class _Loaded:
         for part in self.parts:
             rows = matrix[first : first + len(part.drift.usual)]
             first += len(rows)
-            newest = part.detector.score(rows, times)[:, -1]
+            newest = part.detector.newest(rows, times)
             part.drift.take(newest, float(self.version.parameters["step"]))
             found.append(newest)
         values = [part.drift.value() for part in self.parts]
