@@ -204,7 +204,8 @@ function draw() {
   }
   list.show(grouped(shown), shown.length < found.length);
   const all = `${found.length}${cut ? ", the newest of the range" : ""}`;
-  setText(counter, shown.length < found.length ? `${shown.length} of ${all}` : `${all} in the range; ${learning()}`);
+  setText(counter, shown.length < found.length ? `${shown.length} of ${all}` : `${all} in the range, ${progress.judged.toLocaleString()} series judged`);
+  counter.title = learning();
   offerServices();
 }
 
