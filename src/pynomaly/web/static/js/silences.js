@@ -108,7 +108,7 @@ function change(name, value) {
 
 $("#filters").replaceChildren(
   segmented("State", [["now", "Now and to come"], ["active", "Active"], ["pending", "To come"], ["expired", "Expired"]], filter.state, (v) => change("state", v)),
-  h("input", { type: "search", placeholder: "Filter by label, comment, person  (/)", "aria-label": "Filter silences", "data-filter": "", value: filter.text, oninput: (event) => change("text", event.target.value.trim()) }),
+  h("input", { type: "search", placeholder: "Filter by label, comment  (/)", "aria-label": "Filter silences", "data-filter": "", value: filter.text, oninput: (event) => change("text", event.target.value.trim()) }),
   boot.alerting ? h("button.primary", { type: "button", onclick: () => openSilence() }, "New silence") : null, counter);
 draw();
 watch("silences", (data) => { snapshot = data; draw(); });
