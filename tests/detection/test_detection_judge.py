@@ -172,6 +172,19 @@ async def test_how_many_series_are_judged_and_learning_is_known() -> None:
     assert (world.judge.progress.judged, world.judge.progress.learning) == (2, 1)
 
 
+@pytest.mark.parametrize("others", [{}, {"memory_usage": 40.0}])
+async def test_an_anomaly_of_a_series_that_stops_ends_with_its_last_sample(
+    others: dict[str, float],
+) -> None:
+    world = await learnt()
+    await world.run(4, cpu_usage=175.0, memory_usage=40.0)
+    stopped = world.now
+    await world.run(125, **others)
+    (ended,) = [each for each in world.anomalies.saved if each.ended_at]
+    assert ended.ended_at == stopped
+    assert world.anomalies.open() == []
+
+
 async def test_a_score_carries_the_labels_of_its_series() -> None:
     labels = Labels({"__name__": "cpu", "host": "a", "of": "me"})
     assert str(verdict_labels(labels)) == 'anomaly_score{exported_of="me", host="a", of="cpu"}'

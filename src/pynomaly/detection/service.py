@@ -45,6 +45,8 @@ _NOT_JUDGED = (
 
 _PIECE_SECONDS = 1200.0
 """History that is read at once."""
+_STOPPED_SECONDS = 3600.0
+"""An anomaly of a series without samples for so long is over."""
 _FORGET_SECONDS = 7 * 86_400.0
 """A series that is gone for so long begins anew."""
 
@@ -205,7 +207,7 @@ class Judge:
         _SERIES.set(len(self._points))
         _LEFT_OUT.set(self._points.left_out)
         if not len(rows):
-            return SampleBatch.of([]), []
+            return SampleBatch.of([]), self._stopped(due_ms)
         scored, changes = self._step_all(rows, ms, values)
         known = ~np.isnan(scored.score)
         _JUDGED.inc(int(np.count_nonzero(known)))
@@ -216,6 +218,7 @@ class Judge:
         watched = np.array([bool(self._watched.fullmatch(each.name)) for each in labels])
         batch = self._verdicts.batch(labels, scored, watched, due_ms)
         changed = self._anomalies_of(rows, values, scored, changes, due_ms / 1000)
+        changed += self._stopped(due_ms)
         if self._points.forget(due_ms - round(_FORGET_SECONDS * 1000)):
             self._verdicts.forget_but(self._points.labels)
         return batch, changed
@@ -245,6 +248,16 @@ class Judge:
             return 0
         offset = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self._zone).utcoffset()
         return round(offset.total_seconds()) if offset else 0
+
+    def _stopped(self, due_ms: int) -> list[Anomaly]:
+        """The end of anomalies whose series has had no sample for long: with the last of them."""
+        ended = []
+        for row, anomaly in list(self._lasting.items()):
+            newest_ms = int(self._points.last.ms[row])
+            if due_ms - newest_ms >= _STOPPED_SECONDS * 1000:
+                del self._lasting[row]
+                ended.append(anomaly.closed(max(newest_ms / 1000, anomaly.peaked_at)))
+        return ended
 
     def _anomalies_of(
         self,
