@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pynomaly.detection.events import Anomaly, Feedback, NoSuchAnomaly, anomaly_id
+from pynomaly.detection.events import Feedback, NoSuchAnomaly
 from pynomaly.detection.feedback import (
     LASTS,
     FeedbackKeeper,
@@ -20,28 +20,9 @@ from pynomaly.model.samples import SampleBatch
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.records import Records
 from pynomaly.storage.samples.memory import MemorySamples
+from tests.detection.found_anomaly import anomaly
 
 NOW = 1_700_000_000.0
-
-
-def anomaly(at: float, feedback: str = "", **labels: str) -> Anomaly:
-    found = Labels({"__name__": "cpu", **labels})
-    return Anomaly(
-        id=anomaly_id(found, at),
-        labels=found,
-        started_at=at,
-        peaked_at=at,
-        ended_at=0.0,
-        score=0.62,
-        confidence=0.9,
-        value=9.0,
-        expected=5.0,
-        lower=4.0,
-        upper=6.0,
-        direction="above",
-        cause="level",
-        feedback=feedback,
-    )
 
 
 def test_each_false_alarm_raises_the_bar_of_its_series_by_a_decade_up_to_three() -> None:

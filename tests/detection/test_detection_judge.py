@@ -267,6 +267,15 @@ async def test_an_anomaly_that_lasts_over_a_restart_stays_one(tmp_path: Path) ->
     assert world.anomalies.open() == []
 
 
+async def test_an_anomaly_that_closed_while_nobody_looked_is_over() -> None:
+    world = await learnt()
+    await world.run(5, cpu_usage=175.0, memory_usage=40.0)
+    assert len(world.anomalies.open()) == 1
+    await world.store(700, cpu_usage=175.0, memory_usage=40.0)
+    await world.run(1, cpu_usage=175.0, memory_usage=40.0)
+    assert world.anomalies.open() == []
+
+
 @pytest.mark.parametrize("content", [b"", b"not a state", b"PK\x03\x04 torn"])
 async def test_a_state_that_cannot_be_read_is_learnt_anew(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state.npz").write_bytes(content)

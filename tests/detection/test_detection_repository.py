@@ -5,29 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from pynomaly.detection.events import Anomaly, Severity, anomaly_id
+from pynomaly.detection.events import Severity
 from pynomaly.detection.repository import AnomalyRepository
-from pynomaly.model.labels import Labels
 from pynomaly.storage.records import Records
-
-
-def anomaly(at: float, **labels: str) -> Anomaly:
-    found = Labels({"__name__": "cpu", **labels})
-    return Anomaly(
-        id=anomaly_id(found, at),
-        labels=found,
-        started_at=at,
-        peaked_at=at,
-        ended_at=0.0,
-        score=0.62,
-        confidence=0.9,
-        value=9.0,
-        expected=5.0,
-        lower=4.0,
-        upper=6.0,
-        direction="above",
-        cause="level",
-    )
+from tests.detection.found_anomaly import anomaly
 
 
 @pytest.fixture

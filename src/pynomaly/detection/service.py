@@ -207,7 +207,7 @@ class Judge:
         _SERIES.set(len(self._points))
         _LEFT_OUT.set(self._points.left_out)
         if not len(rows):
-            return SampleBatch.of([]), self._stopped(due_ms)
+            return SampleBatch.of([]), self._over(due_ms)
         scored, changes = self._step_all(rows, ms, values)
         known = ~np.isnan(scored.score)
         _JUDGED.inc(int(np.count_nonzero(known)))
@@ -218,7 +218,7 @@ class Judge:
         watched = np.array([bool(self._watched.fullmatch(each.name)) for each in labels])
         batch = self._verdicts.batch(labels, scored, watched, due_ms)
         changed = self._anomalies_of(rows, values, scored, changes, due_ms / 1000)
-        changed += self._stopped(due_ms)
+        changed += self._over(due_ms)
         if self._points.forget(due_ms - round(_FORGET_SECONDS * 1000)):
             self._verdicts.forget_but(self._points.labels)
         return batch, changed
@@ -249,12 +249,16 @@ class Judge:
         offset = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self._zone).utcoffset()
         return round(offset.total_seconds()) if offset else 0
 
-    def _stopped(self, due_ms: int) -> list[Anomaly]:
-        """The end of anomalies whose series has had no sample for long: with the last of them."""
+    def _over(self, due_ms: int) -> list[Anomaly]:
+        """The end of anomalies whose series stopped, or whose episode closed unseen.
+
+        The former end with the last sample. The latter closed while the judge caught up.
+        """
         ended = []
         for row, anomaly in list(self._lasting.items()):
             newest_ms = int(self._points.last.ms[row])
-            if due_ms - newest_ms >= _STOPPED_SECONDS * 1000:
+            stopped = due_ms - newest_ms >= _STOPPED_SECONDS * 1000
+            if stopped or not self._episodes.open(np.array([row]))[0]:
                 del self._lasting[row]
                 ended.append(anomaly.closed(max(newest_ms / 1000, anomaly.peaked_at)))
         return ended
