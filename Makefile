@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
+WORKERS ?= auto
 
 .PHONY: up test check format lock bench bench-detection judge proto clean
 .DEFAULT_GOAL := help
@@ -13,7 +14,7 @@ up: .venv/.server ## set up and run Pynomaly on embedded defaults
 	$(BIN)/pynomaly up
 
 test: .venv/.dev ## set up and pass the tests
-	$(RUN) pytest $(ARGS)
+	$(RUN) pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: .venv/.dev ## lint, types, arrows
 	$(BIN)/ruff format --check .

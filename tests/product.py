@@ -1,5 +1,6 @@
 """The product as its users run it: the command, in a process of its own, on free ports."""
 
+import itertools
 import json
 import os
 import signal
@@ -15,6 +16,12 @@ from pathlib import Path
 from typing import Any
 
 START_SECONDS = 90
+
+_SPAN = 1200
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 16
+_FIRST = 11_000 + _WORKER * _SPAN
+_PORTS = (_FIRST + i % _SPAN for i in itertools.count(os.getpid()))
+"""From a place that differs from run to run: a port just closed may still be waiting."""
 
 
 @dataclass
@@ -86,10 +93,21 @@ class Product:
 
 
 def unused_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+    """A TCP port that nobody listens on now, and that no other call gives.
+
+    Below the ports that systems hand out by themselves (RFC 6335 and Linux's
+    ``ip_local_port_range``), and another span for each worker, so that what runs beside a test
+    does not take it before the test does.
+    """
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def start(folder: Path, ports: tuple[int, int], *options: str, **environ: str) -> Product:

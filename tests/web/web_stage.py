@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import socket
 import tempfile
 import threading
 import time
@@ -52,6 +51,7 @@ from pynomaly.web.deps import (
     WebDeps,
 )
 from pynomaly.web.notes import RuleNote
+from tests.product import unused_port
 
 Samples = list[tuple[Labels, int, float]]
 
@@ -119,7 +119,7 @@ class Stage:
         self.runbooks = runbooks
         self.world = world
         self.settings = settings or WebSettings(tick_seconds=0.2, idle_tick_seconds=1.0)
-        self.port = _free_port()
+        self.port = unused_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.bus: Bus
         self._server: uvicorn.Server | None = None
@@ -234,12 +234,6 @@ class Stage:
             elsewhere.submit(asyncio.run, storing).result()
         if self._server is not None:
             self.publish("samples", {"samples": len(rows)})
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 def metric(name: str, **labels: str) -> Labels:
