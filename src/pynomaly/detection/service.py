@@ -10,23 +10,21 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import Counter, Gauge, Histogram
 
-from pynomaly.detection import memory
+from pynomaly.detection import memory, telemetry
 from pynomaly.detection.config import DetectionSettings
-from pynomaly.detection.events import Anomaly, anomaly_id
+from pynomaly.detection.events import Anomaly
+from pynomaly.detection.lasting import Judged, Lasting
 from pynomaly.detection.points import Points, between
 from pynomaly.detection.repository import AnomalyLog
 from pynomaly.detection.streaming.columns import Rows
 from pynomaly.detection.streaming.episodes import Changes, EpisodeMachine
 from pynomaly.detection.streaming.scorer import Scored, StreamScorer
-from pynomaly.detection.streaming.statistics import TAILS
 from pynomaly.detection.verdicts import Verdicts
 from pynomaly.model.errors import PynomalyError
 from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import compile_anchored
 from pynomaly.model.samples import SampleBatch, SeriesSamples
-from pynomaly.observability import REGISTRY
 from pynomaly.promql.contract import Querier, QueryError
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.peer.errors import PeerAway
@@ -49,42 +47,6 @@ _STOPPED_SECONDS = 3600.0
 """An anomaly of a series without samples for so long is over."""
 _FORGET_SECONDS = 7 * 86_400.0
 """A series that is gone for so long begins anew."""
-
-_JUDGED = Counter(
-    "pynomaly_detection_points", "Points of series that were judged.", registry=REGISTRY
-)
-_SERIES = Gauge(
-    "pynomaly_detection_series",
-    "Series that are judged, or will be when they have enough points.",
-    registry=REGISTRY,
-)
-_LEFT_OUT = Gauge(
-    "pynomaly_detection_left_out_series",
-    "Series that are not judged since there are more than the setting max_series.",
-    registry=REGISTRY,
-)
-_KNOWN = Gauge(
-    "pynomaly_detection_judged_series",
-    "Series whose newest point was judged.",
-    registry=REGISTRY,
-)
-_LEARNING = Gauge(
-    "pynomaly_detection_learning_series",
-    "Series of which too little was seen yet to judge them.",
-    registry=REGISTRY,
-)
-_EVENTS = Counter(
-    "pynomaly_detection_anomalies",
-    "Anomalies that began.",
-    ["severity"],
-    registry=REGISTRY,
-)
-_SECONDS = Histogram(
-    "pynomaly_detection_run_seconds",
-    "How long it took to read and judge what was new.",
-    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
-    registry=REGISTRY,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +84,7 @@ class Judge:
         self._step = round(self._settings.interval * 1000)
         self._scorer = StreamScorer(min_points=self._settings.min_points)
         self._episodes = EpisodeMachine(budget=self._settings.budget)
-        self._lasting: dict[int, Anomaly] = {}
+        self._lasting = Lasting()
         self._handicaps: Mapping[Labels, float] = {}
         self.progress = Progress()
         self._points = Points(self._settings.max_series, self._resize)
@@ -158,7 +120,7 @@ class Judge:
             QueryError, QueryTimeout, PeerAway: the samples cannot be read; the next run reads them.
             EngineBusy, DiskFull, PeerAway: the verdicts were not stored.
         """
-        with _SECONDS.time():
+        with telemetry.SECONDS.time():
             batch, changed = await self._run(round(due * 1000))
         if len(batch):
             await self._appender.append(batch)
@@ -204,20 +166,21 @@ class Judge:
 
     def _judge(self, samples: SeriesSamples, due_ms: int) -> tuple[SampleBatch, list[Anomaly]]:
         rows, ms, values = self._points.next_points(samples)
-        _SERIES.set(len(self._points))
-        _LEFT_OUT.set(self._points.left_out)
+        telemetry.SERIES.set(len(self._points))
+        telemetry.LEFT_OUT.set(self._points.left_out)
         if not len(rows):
             return SampleBatch.of([]), self._over(due_ms)
         scored, changes = self._step_all(rows, ms, values)
         known = ~np.isnan(scored.score)
-        _JUDGED.inc(int(np.count_nonzero(known)))
+        telemetry.JUDGED.inc(int(np.count_nonzero(known)))
         self.progress = Progress(int(np.count_nonzero(known)), int(np.count_nonzero(~known)))
-        _KNOWN.set(self.progress.judged)
-        _LEARNING.set(self.progress.learning)
+        telemetry.KNOWN.set(self.progress.judged)
+        telemetry.LEARNING.set(self.progress.learning)
         labels = [self._points.labels[row] for row in rows.tolist()]
         watched = np.array([bool(self._watched.fullmatch(each.name)) for each in labels])
         batch = self._verdicts.batch(labels, scored, watched, due_ms)
-        changed = self._anomalies_of(rows, values, scored, changes, due_ms / 1000)
+        judged = Judged(rows, values, scored, changes)
+        changed = self._lasting.changed(judged, self._points.labels, due_ms / 1000)
         changed += self._over(due_ms)
         if self._points.forget(due_ms - round(_FORGET_SECONDS * 1000)):
             self._verdicts.forget_but(self._points.labels)
@@ -255,39 +218,12 @@ class Judge:
         The former end with the last sample. The latter closed while the judge caught up.
         """
         ended = []
-        for row, anomaly in list(self._lasting.items()):
+        for row, _ in self._lasting.items():
             newest_ms = int(self._points.last.ms[row])
             stopped = due_ms - newest_ms >= _STOPPED_SECONDS * 1000
             if stopped or not self._episodes.open(np.array([row]))[0]:
-                del self._lasting[row]
-                ended.append(anomaly.closed(max(newest_ms / 1000, anomaly.peaked_at)))
+                ended.append(self._lasting.end(row, newest_ms / 1000))
         return ended
-
-    def _anomalies_of(
-        self,
-        rows: Rows,
-        values: NDArray[np.float64],
-        scored: Scored,
-        changes: Changes,
-        at: float,
-    ) -> list[Anomaly]:
-        """The anomalies that began, grew or ended now."""
-        found = []
-        for i in np.flatnonzero(changes.opened | changes.escalated).tolist():
-            row = int(rows[i])
-            anomaly = _anomaly(self._points.labels[row], i, values, scored, changes, at)
-            before = self._lasting.get(row)
-            if before is not None:
-                anomaly = before.grown(anomaly)
-            else:
-                _EVENTS.labels(anomaly.severity.value).inc()
-            self._lasting[row] = anomaly
-            found.append(anomaly)
-        for i in np.flatnonzero(changes.closed & ~changes.opened).tolist():
-            ended = self._lasting.pop(int(rows[i]), None)
-            if ended is not None:
-                found.append(ended.closed(at))
-        return found
 
     async def _tell(self, changed: Sequence[Anomaly]) -> None:
         if not changed:
@@ -300,8 +236,7 @@ class Judge:
     def _resize(self, rows: Rows, size: int) -> None:
         self._scorer.resize(rows, size)
         self._episodes.resize(rows, size)
-        place = {old: new for new, old in enumerate(rows.tolist())}
-        self._lasting = {place[r]: a for r, a in self._lasting.items() if r in place}
+        self._lasting.moved({old: new for new, old in enumerate(rows.tolist())})
 
     def _save(self, path: Path) -> None:
         if not self._seen_to:
@@ -327,31 +262,4 @@ class Judge:
         self._points.restore(known.labels, known.last)
         self._seen_to = known.seen_to_ms
         if self._anomalies is not None:
-            lasting = {each.labels: each for each in self._anomalies.open()}
-            rows = enumerate(known.labels)
-            self._lasting = {row: lasting[labels] for row, labels in rows if labels in lasting}
-
-
-def _anomaly(
-    labels: Labels,
-    i: int,
-    values: NDArray[np.float64],
-    scored: Scored,
-    changes: Changes,
-    at: float,
-) -> Anomaly:
-    return Anomaly(
-        id=anomaly_id(labels, at),
-        labels=labels,
-        started_at=at,
-        peaked_at=at,
-        ended_at=0.0,
-        score=float(scored.score[i]),
-        confidence=float(changes.confidence[i]),
-        value=float(values[i]),
-        expected=float(scored.expected[i]),
-        lower=float(scored.lower[i]),
-        upper=float(scored.upper[i]),
-        direction="above" if scored.direction[i] >= 0 else "below",
-        cause=TAILS[int(scored.cause[i])].name,
-    )
+            self._lasting.restore(known.labels, self._anomalies.open())

@@ -1,0 +1,98 @@
+"""The anomalies of values that last, by the row of their series."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pynomaly.detection import telemetry
+from pynomaly.detection.events import Anomaly, anomaly_id
+from pynomaly.detection.streaming.columns import Rows
+from pynomaly.detection.streaming.episodes import Changes
+from pynomaly.detection.streaming.scorer import Scored
+from pynomaly.detection.streaming.statistics import TAILS
+from pynomaly.model.labels import Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One point of each of some series, with its verdict; all of one length."""
+
+    rows: Rows
+    values: NDArray[np.float64]
+    scored: Scored
+    changes: Changes
+
+
+class Lasting:
+    """From changes of episodes to anomalies that begin, grow and end."""
+
+    def __init__(self) -> None:
+        self._of_row: dict[int, Anomaly] = {}
+
+    def __contains__(self, row: int) -> bool:
+        return row in self._of_row
+
+    def items(self) -> Iterable[tuple[int, Anomaly]]:
+        """Each row with its anomaly, as they are now."""
+        return list(self._of_row.items())
+
+    def changed(self, judged: Judged, labels: Sequence[Labels], at: float) -> list[Anomaly]:
+        """The anomalies that began, grew or ended at these epoch seconds; ``labels`` by row."""
+        found = []
+        changes = judged.changes
+        for i in np.flatnonzero(changes.opened | changes.escalated).tolist():
+            row = int(judged.rows[i])
+            anomaly = _anomaly(labels[row], i, judged, at)
+            before = self._of_row.get(row)
+            if before is not None:
+                anomaly = before.grown(anomaly)
+            else:
+                telemetry.EVENTS.labels(anomaly.severity.value).inc()
+            self._of_row[row] = anomaly
+            found.append(anomaly)
+        for i in np.flatnonzero(changes.closed & ~changes.opened).tolist():
+            ended = self._of_row.pop(int(judged.rows[i]), None)
+            if ended is not None:
+                found.append(ended.closed(at))
+        return found
+
+    def end(self, row: int, at: float) -> Anomaly:
+        """The anomaly of this row, over since these epoch seconds, or since its peak if later.
+
+        Raises:
+            KeyError: it has none.
+        """
+        anomaly = self._of_row.pop(row)
+        return anomaly.closed(max(at, anomaly.peaked_at))
+
+    def moved(self, place: Mapping[int, int]) -> None:
+        """Rows have another number now; those without one are gone."""
+        self._of_row = {place[r]: a for r, a in self._of_row.items() if r in place}
+
+    def restore(self, labels: Sequence[Labels], anomalies: Iterable[Anomaly]) -> None:
+        """Take up those that had not ended when another process stopped."""
+        of_series = {each.labels: each for each in anomalies}
+        self._of_row = {
+            row: of_series[each] for row, each in enumerate(labels) if each in of_series
+        }
+
+
+def _anomaly(labels: Labels, i: int, judged: Judged, at: float) -> Anomaly:
+    scored = judged.scored
+    return Anomaly(
+        id=anomaly_id(labels, at),
+        labels=labels,
+        started_at=at,
+        peaked_at=at,
+        ended_at=0.0,
+        score=float(scored.score[i]),
+        confidence=float(judged.changes.confidence[i]),
+        value=float(judged.values[i]),
+        expected=float(scored.expected[i]),
+        lower=float(scored.lower[i]),
+        upper=float(scored.upper[i]),
+        direction="above" if scored.direction[i] >= 0 else "below",
+        cause=TAILS[int(scored.cause[i])].name,
+    )
