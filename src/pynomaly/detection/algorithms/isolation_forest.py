@@ -15,10 +15,13 @@ from pynomaly.detection.algorithms.windows import Rows, WindowDetector, scikit_l
 from pynomaly.detection.contract import State
 
 TREES = 64
+"""Of a forest in use: half of them grown on each half of the training."""
 SAMPLE = 128
 """Rows that each tree is grown from; the paper's 256 finds no more here and takes twice."""
-_NODES = 2 * SAMPLE
-_BLOCK_ROWS = 4096
+_DRAWN_FROM = 4096
+"""Rows, spread evenly, that the samples are drawn from: drawing from all takes longer than
+growing."""
+_BLOCK_ROWS = 512
 _EULER = 0.5772156649
 
 
@@ -59,18 +62,20 @@ class Forest:
         return found
 
     def _score(self, rows: Rows) -> NDArray[np.float64]:
-        nodes = self.cut.shape[1]
-        base = np.arange(len(self.cut), dtype=np.int32) * nodes
-        at = np.repeat(base[np.newaxis, :], len(rows), axis=0)
-        feature, cut = self.feature.ravel(), self.cut.ravel()
-        left = (self.left + base[:, np.newaxis]).astype(np.int32).ravel()
-        right = (self.right + base[:, np.newaxis]).astype(np.int32).ravel()
-        flat, width = rows.ravel(), rows.shape[1]
-        row = np.arange(len(rows), dtype=np.int32)[:, np.newaxis] * width
+        trees, nodes = self.cut.shape
+        root = np.arange(trees, dtype=np.intp) * nodes
+        children = np.stack((self.right, self.left), axis=2).astype(np.intp)
+        children = (children + root[:, np.newaxis, np.newaxis]).ravel()
+        feature, cut = self.feature.astype(np.intp).ravel(), self.cut.ravel()
+        flat = np.ascontiguousarray(rows).ravel()
+        row = np.arange(len(rows), dtype=np.intp)[:, np.newaxis] * rows.shape[1]
+        at = np.repeat(root[np.newaxis, :], len(rows), axis=0)
+        # No index is out of range; "clip" spares the look, which halves the time.
         for _ in range(self.depth):
-            goes_left = flat[row + feature[at]] <= cut[at]
-            at = np.where(goes_left, left[at], right[at])
-        path = self.length.ravel()[at].mean(axis=1, dtype=np.float64)
+            value = np.take(flat, np.take(feature, at, mode="clip") + row, mode="clip")
+            goes_left = value <= np.take(cut, at, mode="clip")
+            at = np.take(children, 2 * at + goes_left, mode="clip")
+        path = np.take(self.length, at, mode="clip").mean(axis=1, dtype=np.float64)
         score: NDArray[np.float64] = np.exp2(-path)
         return score
 
@@ -90,12 +95,24 @@ class IsolationForest(WindowDetector[Forest]):
     def _teach(self, rows: Rows) -> Forest:
         if len(rows) < 2:
             return Forest.blank()
+        drawn = np.linspace(0, len(rows) - 1, min(len(rows), _DRAWN_FROM)).astype(np.int64)
         grown = scikit_learn("ensemble", self.name).IsolationForest(
-            n_estimators=TREES,
+            n_estimators=TREES // 2,
             max_samples=min(SAMPLE, len(rows)),
             random_state=self.choices.seed,
         )
-        return _arrays(grown.fit(rows), min(SAMPLE, len(rows)))
+        return _arrays(grown.fit(rows[drawn]), min(SAMPLE, len(rows)))
+
+    def _together(self, halves: list[Forest], rows: Rows) -> Forest:
+        """The trees of both halves; each of them has seen its own half of the days."""
+        grown = [each for each in halves if each.depth]
+        if len(grown) < 2:
+            return self._teach(rows)
+        arrays = {
+            name: np.concatenate(_padded([getattr(each, name) for each in grown]))
+            for name in _ARRAYS
+        }
+        return Forest(depth=max(each.depth for each in grown), **arrays)
 
     def _distance(self, model: Forest, rows: Rows) -> NDArray[np.float64]:
         return model.score(rows)
@@ -116,6 +133,12 @@ class IsolationForest(WindowDetector[Forest]):
 
 
 _ARRAYS = ("feature", "cut", "left", "right", "length")
+
+
+def _padded(arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """``[trees, nodes]`` each, with as many nodes as the largest has."""
+    nodes = max(array.shape[1] for array in arrays)
+    return [np.pad(array, ((0, 0), (0, nodes - array.shape[1]))) for array in arrays]
 
 
 def _stacked(models: list[Forest], name: str, trees: int) -> NDArray[Any]:

@@ -73,8 +73,7 @@ class MatrixProfile(TrainedDetector):
             known = self._library[i][~np.isnan(self._library[i]).any(axis=1)]
             for start in range(0, len(every) if len(known) else 0, _BLOCK_ROWS):
                 block = every[start : start + _BLOCK_ROWS]
-                squares = squared_distances(_courses(self._windows(row, block)), known)
-                found[i, block] = np.sqrt(squares.min(axis=1) / POINTS)
+                found[i, block] = _nearest(_courses(self._windows(row, block)), known)
         return found
 
     def _smooth(self, values: FloatMatrix) -> FloatMatrix:
@@ -101,13 +100,22 @@ class MatrixProfile(TrainedDetector):
         if len(known) <= _WARM:
             return found
         first = int(known_ends[_WARM - 1]) + self.context + 1
-        every = np.arange(first, len(row))
+        # Means of neighbouring steps differ little: of each few the first is measured.
+        apart = max(1, self._mean_steps // 2)
+        every = np.arange(first, len(row), apart)
         for start in range(0, len(every), _BLOCK_ROWS):
             block = every[start : start + _BLOCK_ROWS]
-            squares = squared_distances(_courses(self._windows(row, block)), known)
-            squares[known_ends[np.newaxis, :] >= block[:, np.newaxis] - self.context] = np.inf
-            found[block] = np.sqrt(squares.min(axis=1) / POINTS)
-        return found
+            courses = _courses(self._windows(row, block))
+            sure, some = np.searchsorted(known_ends, block[[0, -1]] - self.context)
+            nearest = _nearest(courses, known[:sure])
+            if some > sure:
+                squares = squared_distances(courses, known[sure:some])
+                later = known_ends[sure:some] >= block[:, np.newaxis] - self.context
+                squares[later] = np.inf
+                nearest = np.minimum(nearest, np.sqrt(squares.min(axis=1) / POINTS))
+            found[block] = nearest
+        seen = np.maximum.accumulate(np.where(np.isnan(found), -1, np.arange(len(found))))
+        return np.where(seen >= 0, found[np.maximum(seen, 0)], np.nan)
 
     def _learnt(self) -> State:
         return {
@@ -129,3 +137,13 @@ def _courses(windows: FloatArray) -> FloatArray:
     size = np.sqrt((away * away).mean(axis=1, keepdims=True))
     courses: FloatArray = away / np.maximum(size, np.float32(_LEAST_SPREAD))
     return courses
+
+
+def _nearest(courses: FloatArray, library: FloatArray) -> NDArray[np.float32]:
+    """How far each course is from the nearest of the library, by the root of ``POINTS``."""
+    # |a - b|² = |a|² + (|b|² - 2ab), and the least of the latter is that of all.
+    products = courses @ (np.float32(-2.0) * library).T
+    products += (library * library).sum(axis=1)
+    squares = (courses * courses).sum(axis=1) + products.min(axis=1)
+    nearest: NDArray[np.float32] = np.sqrt(np.maximum(squares, np.float32(0.0)) / POINTS)
+    return nearest

@@ -88,13 +88,15 @@ class SeasonProfile:
         """The median of each slot of the cycle, float32 ``[series, slots]``."""
         slots = self._slots(times, cycle)
         count = -(-cycle // self.slot)
-        found = np.full((len(values), count), np.nan, dtype=np.float32)
         order = np.argsort(slots, kind="stable")
-        bounds = np.searchsorted(slots[order], np.arange(count + 1))
-        for slot in range(count):
-            at = order[bounds[slot] : bounds[slot + 1]]
-            if len(at):
-                found[:, slot] = median_of(values[:, at])
+        inside = slots[order]
+        place = np.arange(len(order)) - np.searchsorted(inside, inside)
+        deepest = int(place.max(initial=-1)) + 1
+        at = np.full((count, deepest), -1, dtype=np.int64)
+        at[inside, place] = order
+        found = np.empty((len(values), count), dtype=np.float32)
+        for i, row in enumerate(values):  # one at a time: all slots of all would double the memory
+            found[i] = median_of(np.append(row, np.nan)[at])
         return found
 
     def state(self) -> State:

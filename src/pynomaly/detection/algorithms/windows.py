@@ -74,11 +74,13 @@ class WindowDetector(TrainedDetector, Generic[Model]):
         self._low = np.zeros((len(values), VALUES), dtype=np.float32)
         self._high = self._low.copy()
         for i, rows in enumerate(made):
+            halves = []
             for mine, other in ((folds, ~folds), (~folds, folds)):
                 taught = rows[seen[i] & other]
                 if len(taught):
-                    found[i, mine] = self._judged(self._teach(taught), *_range(taught), rows[mine])
-            self._models.append(self._teach(rows[seen[i]]))
+                    halves.append(self._teach(taught))
+                    found[i, mine] = self._judged(halves[-1], *_range(taught), rows[mine])
+            self._models.append(self._together(halves, rows[seen[i]]))
             self._low[i], self._high[i] = _range(rows[seen[i]])
         return found
 
@@ -125,6 +127,10 @@ class WindowDetector(TrainedDetector, Generic[Model]):
     @abstractmethod
     def _teach(self, rows: Rows) -> Model:
         """A model of the features of one series; there may be no row at all."""
+
+    def _together(self, halves: list[Model], rows: Rows) -> Model:
+        """What judges later: taught all the rows, or made of the models of their halves."""
+        return self._teach(rows)
 
     @abstractmethod
     def _distance(self, model: Model, rows: Rows) -> NDArray[np.float64]:
