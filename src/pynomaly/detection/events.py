@@ -1,6 +1,6 @@
 """Anomalies as people speak of them: when, where, how bad, and why."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import xxhash
@@ -36,6 +36,11 @@ class NoSuchAnomaly(PynomalyError):
         super().__init__(f"There is no anomaly {anomaly_id}.")
 
 
+PEERS = "peers"
+"""The cause of an anomaly that is one against its siblings."""
+TOGETHER = "together"
+"""The cause of anomalies that are too weak alone, and rare together."""
+
 _HIGH_SCORE = 0.7
 _CRITICAL_SCORE = 0.85
 
@@ -50,6 +55,7 @@ _CAUSES = {
     "level_24": "twenty-four values outside of the range seen so far",
     "season_24": "unlike this time of other days",
     "novelty": "a course that was not seen before",
+    TOGETHER: "little alone, rare together with others of its service",
 }
 
 
@@ -60,6 +66,11 @@ class Anomaly:
     ``score`` and ``confidence`` are 0 to 1 and, like ``expected``, ``lower``, ``upper`` and
     ``value``, of the peak. ``direction`` is ``above`` or ``below`` what was expected. ``cause``
     names the statistic that found it. ``feedback`` is empty until a person gave it.
+
+    ``group_id`` is the id of the event that it belongs to, empty before it is kept; ``together``
+    the score that its group has together, 0 where none was found. ``peer`` says which of its
+    ``siblings`` others it is (``pod=shop-2``), and ``siblings_median`` what is usual among them at
+    the peak; 0 siblings where it has too few to compare.
     """
 
     id: str
@@ -76,6 +87,11 @@ class Anomaly:
     direction: str
     cause: str
     feedback: str = ""
+    group_id: str = field(default="", compare=False)
+    together: float = 0.0
+    peer: str = ""
+    siblings: int = 0
+    siblings_median: float = 0.0
 
     @property
     def metric(self) -> str:
@@ -90,9 +106,7 @@ class Anomaly:
     @property
     def severity(self) -> Severity:
         """By the score of the peak: from 0.7 high, from 0.85 critical."""
-        if self.score >= _CRITICAL_SCORE:
-            return Severity.CRITICAL
-        return Severity.HIGH if self.score >= _HIGH_SCORE else Severity.WARNING
+        return severity_of(self.score)
 
     @property
     def explanation(self) -> str:
@@ -100,16 +114,37 @@ class Anomaly:
         return (
             f"{self.value:.4g} where {self.expected:.4g} was expected "
             f"({self.lower:.4g} to {self.upper:.4g}): "
-            f"{_CAUSES.get(self.cause, self.cause)}, {self.direction} what was expected."
+            f"{self._why}, {self.direction} what was expected."
         )
+
+    @property
+    def _why(self) -> str:
+        if self.cause == PEERS:
+            of = f" ({self.peer})" if self.peer else ""
+            return f"unlike its {self.siblings} siblings{of}, median {self.siblings_median:.4g}"
+        return _CAUSES.get(self.cause, self.cause)
 
     def grown(self, peak: "Anomaly") -> "Anomaly":
         """The same anomaly with another peak."""
-        return replace(peak, id=self.id, started_at=self.started_at, feedback=self.feedback)
+        return replace(
+            peak,
+            id=self.id,
+            started_at=self.started_at,
+            feedback=self.feedback,
+            group_id=self.group_id,
+            together=self.together,
+        )
 
     def closed(self, at: float) -> "Anomaly":
         """The same anomaly, over."""
         return replace(self, ended_at=at)
+
+
+def severity_of(score: float) -> Severity:
+    """How bad a score of 0 to 1 is."""
+    if score >= _CRITICAL_SCORE:
+        return Severity.CRITICAL
+    return Severity.HIGH if score >= _HIGH_SCORE else Severity.WARNING
 
 
 def anomaly_id(labels: Labels, started_at: float) -> str:

@@ -1,12 +1,14 @@
 """Anomalies in the records: what was found, and what people said of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from pynomaly.detection.events import Anomaly
+from pynomaly.detection.joint import Event, Relations, events_of, gather
 from pynomaly.model.labels import Labels
 from pynomaly.storage.records import Records
 from pynomaly.storage.records.tables import Base, Json
@@ -33,9 +35,16 @@ class AnomalyRow(Base):
     direction: Mapped[str] = mapped_column(sa.Text())
     cause: Mapped[str] = mapped_column(sa.Text())
     feedback: Mapped[str] = mapped_column(sa.Text())
+    # With defaults, since they came to a table that had rows.
+    group_id: Mapped[str] = mapped_column(sa.Text(), index=True, server_default="")
+    together: Mapped[float] = mapped_column(sa.Double(), server_default="0")
+    peer: Mapped[str] = mapped_column(sa.Text(), server_default="")
+    siblings: Mapped[int] = mapped_column(sa.Integer(), server_default="0")
+    siblings_median: Mapped[float] = mapped_column(sa.Double(), server_default="0")
 
 
 _AT_ONCE = 200
+_MOST = 10_000
 
 _COPIED = (
     "id",
@@ -51,7 +60,14 @@ _COPIED = (
     "direction",
     "cause",
     "feedback",
+    "group_id",
+    "together",
+    "peer",
+    "siblings",
+    "siblings_median",
 )
+_STAYS = ("feedback", "group_id")
+"""What the newer state of an anomaly does not change."""
 
 
 class AnomalyLog(Protocol):
@@ -69,19 +85,54 @@ class AnomalyLog(Protocol):
 class AnomalyRepository:
     """The queries of the table of anomalies. Blocking: call it in a worker thread."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, relations: Relations | None = None) -> None:
         self._records = records
+        self._relations = relations or Relations()
         self.changes = 0
         """Rises whenever what is kept has changed, so that a page knows when to read it again."""
 
     def save(self, anomalies: Sequence[Anomaly]) -> None:
-        """Add them, or take their newer state; feedback that was given stays."""
+        """Add them, or take their newer state; feedback that was given and groups stay.
+
+        New ones are gathered into groups with each other, and with what began shortly before.
+        """
         if not anomalies:
             return
         with self._records.writing() as session:
+            rows = {each.id: session.get(AnomalyRow, each.id) for each in anomalies}
+            new = {each.id: each for each in anomalies if rows[each.id] is None}
+            groups = self._gathered(session, list(new.values())) if new else {}
             for anomaly in anomalies:
-                _merge(session, anomaly)
+                _merge(session, replace(anomaly, group_id=groups.get(anomaly.id, "")))
         self.changes += 1
+
+    def _gathered(self, session: Session, new: Sequence[Anomaly]) -> dict[str, str]:
+        """The group of each of these."""
+        relations = self._relations
+        began = [each.started_at for each in new]
+        around = AnomalyRow.started_at.between(
+            min(began) - relations.longest, max(began) + relations.within
+        )
+        earlier = [_anomaly(row) for row in session.scalars(sa.select(AnomalyRow).where(around))]
+        return gather(new, earlier, relations)
+
+    def events(
+        self, since: float, until: float, *, metric: str = "", service: str = "", limit: int = 1000
+    ) -> list[Event]:
+        """What lasted at some time in ``[since, until]``, the newest first; groups are whole."""
+        found = self.found(since, until, metric=metric, service=service, limit=_MOST)
+        order = {each.group_id: i for i, each in reversed(list(enumerate(found)))}
+        groups = sorted(order, key=lambda group: order[group])[:limit]
+        whole: list[Anomaly] = []
+        for start in range(0, len(groups), _AT_ONCE):
+            part = groups[start : start + _AT_ONCE]
+            whole += self._select(sa.select(AnomalyRow).where(AnomalyRow.group_id.in_(part)))
+        return sorted(events_of(whole), key=lambda event: order[event.id])
+
+    def group(self, group_id: str) -> Event | None:
+        """One event with all of its members; None when there is none of this id."""
+        query = sa.select(AnomalyRow).where(AnomalyRow.group_id == group_id)
+        return next(iter(events_of(self._select(query))), None)
 
     def open(self) -> list[Anomaly]:
         """Those that have not ended."""
@@ -190,9 +241,8 @@ def _merge(session: Session, anomaly: Anomaly) -> None:
             )
         )
         return
-    values.pop("feedback")
-    for name, value in values.items():
-        setattr(row, name, value)
+    for name in values.keys() - _STAYS:
+        setattr(row, name, values[name])
 
 
 def _anomaly(row: AnomalyRow) -> Anomaly:
