@@ -6,9 +6,7 @@ from enum import StrEnum
 import xxhash
 
 from pynomaly.model.errors import PynomalyError
-from pynomaly.model.labels import Labels, canonical
-
-_SERVICE_LABELS = ("service", "service_name", "app", "job")
+from pynomaly.model.labels import Labels, canonical, service_of
 
 
 class Severity(StrEnum):
@@ -101,7 +99,7 @@ class Anomaly:
     @property
     def service(self) -> str:
         """The first of the labels ``service``, ``service_name``, ``app``, ``job``; or empty."""
-        return next((self.labels[n] for n in _SERVICE_LABELS if n in self.labels), "")
+        return service_of(self.labels)
 
     @property
     def severity(self) -> Severity:

@@ -6,6 +6,9 @@ import xxhash
 
 METRIC_NAME = "__name__"
 
+SERVICE_LABELS = ("service", "service_name", "app", "job")
+"""Labels that may name the service that a series belongs to; the first that is there does."""
+
 _SEPARATOR = b"\xff"  # never occurs in UTF-8, so that the canonical form is unambiguous
 _LABEL_BITS = 44
 _LABEL_MASK = (1 << _LABEL_BITS) - 1
@@ -87,6 +90,11 @@ class Labels(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"Labels({dict(self.pairs)!r})"
+
+
+def service_of(labels: Mapping[str, str]) -> str:
+    """The first of the labels ``service``, ``service_name``, ``app``, ``job``; or empty."""
+    return next((labels[name] for name in SERVICE_LABELS if labels.get(name)), "")
 
 
 def quoted(value: str) -> str:
