@@ -1,7 +1,7 @@
 """What a detector is."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,14 @@ ends they leap."""
 
 State = Mapping[str, NDArray[Any]]
 """All that a trained detector knows, as arrays by name: for a file without pickles."""
+
+
+class Usual(NamedTuple):
+    """What was expected at a step, and what would have been no surprise: float64 ``[series]``."""
+
+    expected: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
 
 
 class Detector(Protocol):

@@ -195,6 +195,28 @@ def check_faults_of_the_caller_are_named(make: Make) -> None:
         detector.score(values[:1], times)
 
 
+def check_what_was_expected_lies_within_its_band(make: Make) -> None:
+    detector, values, times = trained(make)
+    assert isinstance(detector, TrainedDetector)
+    usual = detector.usual(values[:, :200], times[:200])
+    assert (usual.lower <= usual.expected).all()
+    assert (usual.expected <= usual.upper).all()
+    sizes = np.abs(usual.expected)
+    assert (np.abs(values[:, 199] - usual.expected) < 0.5 * sizes).all()
+    assert (usual.upper - usual.lower < 2 * sizes).all()
+
+
+def check_the_reason_of_a_leap_is_a_feature_of_values(make: Make) -> None:
+    detector, values, times = trained(make)
+    assert isinstance(detector, TrainedDetector)
+    values[:, 250] *= 3
+    found = detector.reasons(values[:, :251], times[:251])
+    assert len(found) == len(values)
+    assert not {"hour_sin", "hour_cos", "weekday_sin", "weekday_cos", ""} & set(found)
+    again = type(detector).of_state(detector.state())
+    assert again.reasons(values[:, :251], times[:251]) == found
+
+
 def all_checks() -> Iterator[Callable[[Make], None]]:
     """Every check of this module."""
     return (check for name, check in globals().items() if name.startswith("check_"))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pynomaly.detection.algorithms.calibration import MIN_POINTS, PRIOR_INDEX, Calibration
-from pynomaly.detection.contract import FloatMatrix, State, Times
+from pynomaly.detection.contract import FloatMatrix, State, Times, Usual
 
 MINUTE = 60
 """Seconds that steps are apart where nothing is said."""
@@ -100,6 +100,25 @@ class TrainedDetector(ABC):
         since = max(0, matrix.shape[1] - self.context - 1)
         return self.score(matrix[:, since:], times[since:])[:, -1]
 
+    def usual(self, matrix: FloatMatrix, times: Times) -> Usual:
+        """What was to be expected at the last step; read from the steps that ``newest`` reads.
+
+        Raises:
+            ValueError: as ``score``.
+        """
+        self._calibration_of(len(matrix))
+        return self._usual(times[-1:])
+
+    def reasons(self, matrix: FloatMatrix, times: Times) -> list[str]:
+        """The feature by which the last step of each series is most unusual, in a word.
+
+        Raises:
+            ValueError: as ``score``; or there is no step.
+        """
+        self._calibration_of(len(matrix))
+        since = max(0, matrix.shape[1] - self.context - 1)
+        return self._reasons(bounded(matrix[:, since:]), times[since:])
+
     def state(self) -> State:
         """What was learnt.
 
@@ -148,6 +167,14 @@ class TrainedDetector(ABC):
     @abstractmethod
     def _measure(self, values: FloatMatrix, times: Times) -> FloatMatrix:
         """The measure of each value: at least 0, higher where it is more unusual."""
+
+    @abstractmethod
+    def _usual(self, at: Times) -> Usual:
+        """What is to be expected at the one step ``at``."""
+
+    @abstractmethod
+    def _reasons(self, values: FloatMatrix, times: Times) -> list[str]:
+        """The feature that stands out at the last step of each series."""
 
     @abstractmethod
     def _learnt(self) -> State: ...

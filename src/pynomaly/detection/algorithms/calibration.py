@@ -82,6 +82,17 @@ class Calibration:
         found[np.isnan(self.start)] = np.nan
         return np.clip(found, 0.0, 1.0)
 
+    def measure_at(self, score: float) -> NDArray[np.float64]:
+        """The measure that has this score, ``[series]``; NaN where nothing is known."""
+        found = np.empty(len(self.start))
+        for i, start_score in enumerate(self.start_score.tolist()):
+            if score > start_score:
+                decades = (score - start_score) / PER_DECADE
+                found[i] = self.start[i] * 10.0 ** (decades * self.index[i])
+            else:
+                found[i] = np.interp(score, self.scores[i], self.measures[i])
+        return np.where(np.isnan(self.start), np.nan, found)
+
     def state(self) -> State:
         """The arrays, by name."""
         return {name: getattr(self, name) for name in self.__slots__}

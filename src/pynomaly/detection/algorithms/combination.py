@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pynomaly.detection.algorithms.base import prefixed, under
 from pynomaly.detection.algorithms.calibration import Calibration, rarity_of
@@ -29,8 +30,16 @@ class Rarest:
 
     def of(self, measures: list[FloatMatrix]) -> FloatMatrix:
         """The rarity of the rarest measure, ``[series, steps]``, NaN where none has one."""
-        scores = [part.score(each) for part, each in zip(self.parts, measures, strict=True)]
-        return rarity_of(combined(scores))
+        return rarity_of(combined(self._scores(measures)))
+
+    def rarest(self, measures: list[FloatMatrix]) -> NDArray[np.int64]:
+        """Which measure is the rarest at the last step, ``[series]``."""
+        newest = np.array([score[:, -1] for score in self._scores(measures)])
+        found: NDArray[np.int64] = np.nan_to_num(newest, nan=-1.0).argmax(axis=0)
+        return found
+
+    def _scores(self, measures: list[FloatMatrix]) -> list[FloatMatrix]:
+        return [part.score(each) for part, each in zip(self.parts, measures, strict=True)]
 
     def state(self) -> State:
         """The arrays, by name."""

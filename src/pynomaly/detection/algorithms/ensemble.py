@@ -13,7 +13,7 @@ from pynomaly.detection.algorithms.isolation_forest import IsolationForest
 from pynomaly.detection.algorithms.matrix_profile import MatrixProfile
 from pynomaly.detection.algorithms.seasonal import Seasonal
 from pynomaly.detection.algorithms.statistical import Statistical
-from pynomaly.detection.contract import FloatMatrix, State, Times
+from pynomaly.detection.contract import FloatMatrix, State, Times, Usual
 
 MEMBERS: tuple[type[TrainedDetector], ...] = (
     Seasonal,
@@ -46,6 +46,17 @@ class Ensemble(TrainedDetector):
         scores = [member.newest(matrix, times)[:, np.newaxis] for member in self.members]
         measured = np.where(np.isnan(matrix[:, -1:]), np.nan, _agreed(scores))
         return calibration.score(measured)[:, 0]
+
+    def _usual(self, at: Times) -> Usual:
+        """As its first member, which knows the season."""
+        return self.members[0]._usual(at)
+
+    def _reasons(self, values: FloatMatrix, times: Times) -> list[str]:
+        """The member that finds it most unusual, and its feature."""
+        newest = np.array([member.newest(values, times) for member in self.members])
+        found = np.nan_to_num(newest, nan=-1.0).argmax(axis=0).tolist()
+        of = {which: self.members[which].reasons(values, times) for which in set(found)}
+        return [f"{self.members[which].name}/{of[which][i]}" for i, which in enumerate(found)]
 
     def _learn(self, values: FloatMatrix, times: Times) -> FloatMatrix:
         scores = [member.fit_score(values, times) for member in self.members]

@@ -33,6 +33,7 @@ NAMES = (
     "weekday_sin",
     "weekday_cos",
 )
+RESIDUAL = NAMES.index("residual")
 VALUES = 6
 """How many of ``NAMES``, from the first, speak of values and not of the calendar."""
 
@@ -83,6 +84,11 @@ class Features:
     def make(self, values: FloatMatrix, times: Times) -> FeatureArray:
         """The features of other steps of the same series."""
         return self._finish(self._raw(values, self.season.expected(times)), times)
+
+    def expected(self, at: Times) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What the season says of the one step ``at``, and the unit of residuals, ``[series]``."""
+        unit: NDArray[np.float64] = self.residual_sigma * self.units[:, RESIDUAL]
+        return self.season.expected(at)[:, 0], unit
 
     def state(self) -> State:
         """The arrays, by name."""

@@ -19,7 +19,7 @@ from pynomaly.detection.algorithms.robust import (
     trailing_mean,
 )
 from pynomaly.detection.algorithms.season import DAY
-from pynomaly.detection.contract import FloatMatrix, State, Times
+from pynomaly.detection.contract import FloatMatrix, State, Times, Usual
 
 POINTS = 32
 """Means that a window is made of."""
@@ -116,6 +116,14 @@ class MatrixProfile(TrainedDetector):
             found[block] = nearest
         seen = np.maximum.accumulate(np.where(np.isnan(found), -1, np.arange(len(found))))
         return np.where(seen >= 0, found[np.maximum(seen, 0)], np.nan)
+
+    def _usual(self, at: Times) -> Usual:
+        """The median, and three deviations: it judges courses, not values."""
+        far = 3.0 * self._sigma
+        return Usual(self._center, self._center - far, self._center + far)
+
+    def _reasons(self, values: FloatMatrix, times: Times) -> list[str]:
+        return ["course"] * len(values)
 
     def _learnt(self) -> State:
         return {

@@ -11,12 +11,13 @@ from pynomaly.detection.algorithms.base import (
     prefixed,
     under,
 )
-from pynomaly.detection.algorithms.calibration import RARITY_INDEX
+from pynomaly.detection.algorithms.calibration import HALF, RARITY_INDEX
 from pynomaly.detection.algorithms.combination import Rarest
 from pynomaly.detection.algorithms.robust import sigma_of, trailing_mean
 from pynomaly.detection.algorithms.season import DAY, SeasonProfile
-from pynomaly.detection.contract import FloatMatrix, State, Times
+from pynomaly.detection.contract import FloatMatrix, State, Times, Usual
 
+_MEASURES = ("residual", "residual_mean")
 _MEAN_STEPS = 12
 _HOURS = 24
 
@@ -55,6 +56,18 @@ class Seasonal(TrainedDetector):
     def _measures(self, residual: FloatMatrix, times: Times) -> list[FloatMatrix]:
         z = np.clip(residual / self._sigma[:, _hours(times)], -1e6, 1e6)
         return [np.abs(z), np.abs(trailing_mean(z, _MEAN_STEPS))]
+
+    def _usual(self, at: Times) -> Usual:
+        """Up to where a residual alone is to be expected once a week."""
+        assert self._season is not None
+        expected = self._season.expected(at)[:, 0]
+        far = self._sigma[:, _hours(at)[0]] * self._rarest.parts[0].measure_at(HALF)
+        return Usual(expected, expected - far, expected + far)
+
+    def _reasons(self, values: FloatMatrix, times: Times) -> list[str]:
+        assert self._season is not None
+        measures = self._measures(values - self._season.expected(times), times)
+        return [_MEASURES[which] for which in self._rarest.rarest(measures).tolist()]
 
     def _learnt(self) -> State:
         assert self._season is not None

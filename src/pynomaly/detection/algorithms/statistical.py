@@ -11,7 +11,7 @@ from pynomaly.detection.algorithms.base import (
     prefixed,
     under,
 )
-from pynomaly.detection.algorithms.calibration import RARITY_INDEX
+from pynomaly.detection.algorithms.calibration import HALF, RARITY_INDEX
 from pynomaly.detection.algorithms.combination import Rarest
 from pynomaly.detection.algorithms.robust import (
     median_of,
@@ -19,7 +19,7 @@ from pynomaly.detection.algorithms.robust import (
     standard,
     trailing_deviation,
 )
-from pynomaly.detection.contract import FloatMatrix, State, Times
+from pynomaly.detection.contract import FloatMatrix, State, Times, Usual
 
 METHODS = ("zscore", "mad", "standard_deviation")
 _WINDOW = 24
@@ -77,6 +77,19 @@ class Statistical(TrainedDetector):
                 spread = _spread(values, self._units["median"][1])
                 found.append(np.abs(standard(spread, *self._units["spread"])))
         return found
+
+    def _usual(self, at: Times) -> Usual:
+        """Up to where a value alone is to be expected once a week; else three deviations."""
+        center, sigma = self._units["median"]
+        far = np.full(len(center), 3.0)
+        for part, method in zip(self._rarest.parts, self.methods, strict=True):
+            if method != "standard_deviation":
+                center, sigma = self._units["mean" if method == "zscore" else "median"]
+                far = part.measure_at(HALF)
+        return Usual(center, center - far * sigma, center + far * sigma)
+
+    def _reasons(self, values: FloatMatrix, times: Times) -> list[str]:
+        return [self.methods[i] for i in self._rarest.rarest(self._measures(values)).tolist()]
 
     def _learnt(self) -> State:
         return {

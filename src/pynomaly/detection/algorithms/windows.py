@@ -14,9 +14,9 @@ from pynomaly.detection.algorithms.base import (
     prefixed,
     under,
 )
-from pynomaly.detection.algorithms.features import VALUES, WINDOW, Features
+from pynomaly.detection.algorithms.features import NAMES, RESIDUAL, VALUES, WINDOW, Features
 from pynomaly.detection.algorithms.season import DAY
-from pynomaly.detection.contract import FloatMatrix, State, Times
+from pynomaly.detection.contract import FloatMatrix, State, Times, Usual
 from pynomaly.model.errors import PynomalyError
 
 Rows = NDArray[np.float32]
@@ -64,6 +64,7 @@ class WindowDetector(TrainedDetector, Generic[Model]):
         self._models: list[Model] = []
         self._low: NDArray[np.float32] = np.empty((0, VALUES), dtype=np.float32)
         self._high = self._low
+        self._middle: NDArray[np.float32] = np.empty((0, len(NAMES)), dtype=np.float32)
 
     def _learn(self, values: FloatMatrix, times: Times) -> FloatMatrix:
         self._prepare()
@@ -73,6 +74,7 @@ class WindowDetector(TrainedDetector, Generic[Model]):
         self._models = []
         self._low = np.zeros((len(values), VALUES), dtype=np.float32)
         self._high = self._low.copy()
+        self._middle = np.zeros((len(values), len(NAMES)), dtype=np.float32)
         for i, rows in enumerate(made):
             halves = []
             for mine, other in ((folds, ~folds), (~folds, folds)):
@@ -82,6 +84,8 @@ class WindowDetector(TrainedDetector, Generic[Model]):
                     found[i, mine] = self._judged(halves[-1], *_range(taught), rows[mine])
             self._models.append(self._together(halves, rows[seen[i]]))
             self._low[i], self._high[i] = _range(rows[seen[i]])
+            if seen[i].any():
+                self._middle[i] = np.median(rows[seen[i]], axis=0)
         return found
 
     def _measure(self, values: FloatMatrix, times: Times) -> FloatMatrix:
@@ -90,6 +94,25 @@ class WindowDetector(TrainedDetector, Generic[Model]):
         found = np.empty(values.shape)
         for i, model in enumerate(self._models):
             found[i] = self._judged(model, self._low[i], self._high[i], made[i])
+        return found
+
+    def _usual(self, at: Times) -> Usual:
+        """The season, and how far from it the training was."""
+        assert self._features is not None
+        expected, unit = self._features.expected(at)
+        far = (self._low[:, RESIDUAL] * unit, self._high[:, RESIDUAL] * unit)
+        return Usual(expected, expected + far[0], expected + far[1])
+
+    def _reasons(self, values: FloatMatrix, times: Times) -> list[str]:
+        """The feature without which the last step would be the least unusual."""
+        assert self._features is not None
+        newest = self._features.make(values, times)[:, -1]
+        found = []
+        for i, (model, row) in enumerate(zip(self._models, newest, strict=True)):
+            without = np.repeat(row[np.newaxis], len(NAMES), axis=0)
+            np.fill_diagonal(without, self._middle[i])
+            left = self._judged(model, self._low[i], self._high[i], without)
+            found.append(NAMES[int(left.argmin())])
         return found
 
     def _judged(self, model: Model, low: Rows, high: Rows, rows: Rows) -> NDArray[np.float64]:
@@ -109,12 +132,13 @@ class WindowDetector(TrainedDetector, Generic[Model]):
             **prefixed("features", self._features.state()),
             "low": self._low,
             "high": self._high,
+            "middle": self._middle,
         }
         return {**arrays, **self._packed(self._models)}
 
     def _restore(self, state: State) -> None:
         self._features = Features.of_state(under("features", state))
-        self._low, self._high = state["low"], state["high"]
+        self._low, self._high, self._middle = state["low"], state["high"], state["middle"]
         self._models = self._unpacked(state)
 
     def _prepare(self) -> None:
