@@ -14,11 +14,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import pynomaly.access.audit
+import pynomaly.alerting.acknowledgements.repository
 import pynomaly.alerting.alerts.repository
 import pynomaly.alerting.delivery.repository
 import pynomaly.alerting.explain.repository
+import pynomaly.alerting.firings.repository
 import pynomaly.alerting.notifications.repository
 import pynomaly.alerting.silences.repository
+import pynomaly.alerting.suppression.repository
 import pynomaly.detection.repository
 import pynomaly.detection.watched.models  # noqa: F401 - these declare their tables
 from pynomaly.storage.records import (

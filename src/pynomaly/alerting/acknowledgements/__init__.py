@@ -1,0 +1,1 @@
+"""Who has taken an alert on."""

@@ -1,0 +1,1 @@
+"""Rules that allow only so many alerts in a stretch of time."""
