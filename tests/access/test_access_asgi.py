@@ -52,6 +52,7 @@ def application() -> FastAPI:
             raise RuntimeError("a bug")
         return Response(status_code=422 if name == "wrong" else 204)
 
+    @routes.post("/sent", dependencies=[Depends(require(Action.ALERTS_SEND))])
     @routes.post("/push", dependencies=[Depends(require(Action.METRICS_WRITE))])
     def push() -> str:
         return "stored"
@@ -311,14 +312,17 @@ def test_reading_leaves_no_row(connect: Connect, audit: AuditLog) -> None:
     assert audit.entries() == []
 
 
-def test_pushes_are_counted_and_not_listed(connect: Connect, audit: AuditLog) -> None:
+@pytest.mark.parametrize("path", ["/api/push", "/api/sent"])
+def test_what_machines_send_is_counted_and_not_listed(
+    connect: Connect, audit: AuditLog, path: str
+) -> None:
     client = connect()
     for _ in range(5):
-        client.post("/api/push")
+        client.post(path)
     assert audit.entries() == []
     audit.close()
     assert [(e.principal, e.resource, e.count) for e in audit.entries()] == [
-        ("local", "POST /api/push", 5)
+        ("local", f"POST {path}", 5)
     ]
 
 

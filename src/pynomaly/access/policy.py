@@ -13,6 +13,7 @@ class Action(StrEnum):
     METRICS_READ = "metrics:read"
     METRICS_WRITE = "metrics:write"
     ALERTS_READ = "alerts:read"
+    ALERTS_SEND = "alerts:send"
     ALERTS_WRITE = "alerts:write"
     RULES_READ = "rules:read"
     CONFIG_READ = "config:read"
@@ -29,10 +30,11 @@ class Action(StrEnum):
     @property
     def is_bulk(self) -> bool:
         """Whether it happens so often that the audit log counts it by the minute."""
-        return self is Action.METRICS_WRITE
+        return self in _BULK
 
 
-_WRITES = frozenset({Action.METRICS_WRITE, Action.ALERTS_WRITE, Action.CONFIG_WRITE, Action.ADMIN})
+_BULK = frozenset({Action.METRICS_WRITE, Action.ALERTS_SEND})  # what machines send
+_WRITES = _BULK | {Action.ALERTS_WRITE, Action.CONFIG_WRITE, Action.ADMIN}
 
 
 class PrincipalKind(StrEnum):

@@ -64,6 +64,7 @@ def router(deps: AlertmanagerDeps) -> APIRouter:
     api = _Api(deps)
     routes = APIRouter(prefix="/api/v2", tags=["alertmanager"], route_class=AlertmanagerRoute)
     may_read = [Depends(require(Action.ALERTS_READ))]
+    may_send = [Depends(require(Action.ALERTS_SEND))]
     may_write = [Depends(require(Action.ALERTS_WRITE))]
     for path, read in (
         ("/status", api.status),
@@ -74,7 +75,7 @@ def router(deps: AlertmanagerDeps) -> APIRouter:
         ("/silence/{silence_id}", api.silence),
     ):
         routes.add_api_route(path, read, methods=["GET"], dependencies=may_read)
-    routes.add_api_route("/alerts", api.post_alerts, methods=["POST"], dependencies=may_write)
+    routes.add_api_route("/alerts", api.post_alerts, methods=["POST"], dependencies=may_send)
     routes.add_api_route("/silences", api.post_silence, methods=["POST"], dependencies=may_write)
     routes.add_api_route(
         "/silence/{silence_id}", api.delete_silence, methods=["DELETE"], dependencies=may_write
