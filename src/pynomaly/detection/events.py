@@ -68,7 +68,8 @@ class Anomaly:
     ``group_id`` is the id of the event that it belongs to, empty before it is kept; ``together``
     the score that its group has together, 0 where none was found. ``peer`` says which of its
     ``siblings`` others it is (``pod=shop-2``), and ``siblings_median`` what is usual among them at
-    the peak; 0 siblings where it has too few to compare.
+    the peak; 0 siblings where it has too few to compare. ``note`` says why, where numbers do not.
+    ``told`` is false where the budget of its service was spent.
     """
 
     id: str
@@ -90,6 +91,8 @@ class Anomaly:
     peer: str = ""
     siblings: int = 0
     siblings_median: float = 0.0
+    note: str = ""
+    told: bool = True
 
     @property
     def metric(self) -> str:
@@ -109,6 +112,8 @@ class Anomaly:
     @property
     def explanation(self) -> str:
         """Why, in words and numbers."""
+        if self.note:
+            return self.note
         return (
             f"{self.value:.4g} where {self.expected:.4g} was expected "
             f"({self.lower:.4g} to {self.upper:.4g}): "

@@ -36,11 +36,13 @@ class AnomalyRow(Base):
     cause: Mapped[str] = mapped_column(sa.Text())
     feedback: Mapped[str] = mapped_column(sa.Text())
     # With defaults, since they came to a table that had rows.
-    group_id: Mapped[str] = mapped_column(sa.Text(), index=True, server_default="")
+    group_id: Mapped[str] = mapped_column(sa.Text(), index=True, server_default=sa.text("''"))
     together: Mapped[float] = mapped_column(sa.Double(), server_default="0")
-    peer: Mapped[str] = mapped_column(sa.Text(), server_default="")
+    peer: Mapped[str] = mapped_column(sa.Text(), server_default=sa.text("''"))
     siblings: Mapped[int] = mapped_column(sa.Integer(), server_default="0")
     siblings_median: Mapped[float] = mapped_column(sa.Double(), server_default="0")
+    note: Mapped[str] = mapped_column(sa.Text(), server_default=sa.text("''"))
+    told: Mapped[bool] = mapped_column(sa.Boolean(), server_default=sa.true())
 
 
 _AT_ONCE = 200
@@ -65,6 +67,8 @@ _COPIED = (
     "peer",
     "siblings",
     "siblings_median",
+    "note",
+    "told",
 )
 _STAYS = ("feedback", "group_id")
 """What the newer state of an anomaly does not change."""

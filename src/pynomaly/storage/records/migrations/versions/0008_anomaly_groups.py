@@ -7,9 +7,9 @@ revision = "0008"
 down_revision = "0007"
 
 _COLUMNS = (
-    ("group_id", sa.Text(), ""),
+    ("group_id", sa.Text(), sa.text("''")),
     ("together", sa.Double(), "0"),
-    ("peer", sa.Text(), ""),
+    ("peer", sa.Text(), sa.text("''")),
     ("siblings", sa.Integer(), "0"),
     ("siblings_median", sa.Double(), "0"),
 )

@@ -1,0 +1,1 @@
+"""What a person wants told of anomalies: rules by matchers, live."""
