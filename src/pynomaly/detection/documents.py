@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pynomaly.detection.events import Anomaly
+from pynomaly.detection.events import Anomaly, trained_by
 from pynomaly.detection.explanation import Explanation, Related
 
 Document = dict[str, Any]
@@ -27,6 +27,8 @@ def anomaly_document(anomaly: Anomaly) -> Document:
         "upper": anomaly.upper,
         "direction": anomaly.direction,
         "cause": anomaly.cause,
+        "watched_query": anomaly.watched or None,
+        "algorithms": trained_by(anomaly.cause),
         "explanation": anomaly.explanation,
         "feedback": anomaly.feedback or None,
     }

@@ -39,6 +39,9 @@ PEERS = "peers"
 TOGETHER = "together"
 """The cause of anomalies that are too weak alone, and rare together."""
 
+CAUSES_BETWEEN = "+"
+"""Between the causes of an anomaly that several found, the rarest first."""
+
 _HIGH_SCORE = 0.7
 _CRITICAL_SCORE = 0.85
 
@@ -57,6 +60,33 @@ _CAUSES = {
 }
 
 
+_WINDOW_FEATURES = {
+    "level": "an unusual level",
+    "residual": "a value unlike this time of other days",
+    "residual_mean": "four values unlike this time of other days",
+    "jump": "an unusual step from the value before",
+    "slope": "an unusual slope of the last 24 values",
+    "spread": "an unusual spread of the last 24 values",
+    "hour_sin": "unusual at this hour",
+    "hour_cos": "unusual at this hour",
+    "weekday_sin": "unusual on this day of the week",
+    "weekday_cos": "unusual on this day of the week",
+}
+_FEATURES = {
+    ("seasonal", "residual"): "a value unlike this time of other days",
+    ("seasonal", "residual_mean"): "twelve values unlike this time of other days",
+    ("statistical", "zscore"): "a value many standard deviations from the mean",
+    ("statistical", "mad"): "a value many median deviations from the median",
+    ("statistical", "standard_deviation"): "an unusual spread of the last 24 values",
+    ("matrix_profile", "course"): "a course unlike any of the training",
+    **{
+        (algorithm, feature): words
+        for algorithm in ("isolation_forest", "dbscan")
+        for feature, words in _WINDOW_FEATURES.items()
+    },
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Anomaly:
     """One episode of one series. Times are epoch seconds; ``ended_at`` is 0 while it lasts.
@@ -70,6 +100,9 @@ class Anomaly:
     ``siblings`` others it is (``pod=shop-2``), and ``siblings_median`` what is usual among them at
     the peak; 0 siblings where it has too few to compare. ``note`` says why, where numbers do not.
     ``told`` is false where the budget of its service was spent.
+
+    ``watched`` names the watched query that found it, alone or as well, and ``expr`` is what that
+    evaluates; its causes are ``algorithm/feature``.
     """
 
     id: str
@@ -93,6 +126,8 @@ class Anomaly:
     siblings_median: float = 0.0
     note: str = ""
     told: bool = True
+    watched: str = ""
+    expr: str = ""
 
     @property
     def metric(self) -> str:
@@ -125,7 +160,7 @@ class Anomaly:
         if self.cause == PEERS:
             of = f" ({self.peer})" if self.peer else ""
             return f"unlike its {self.siblings} siblings{of}, median {self.siblings_median:.4g}"
-        return _CAUSES.get(self.cause, self.cause)
+        return "; ".join(_in_words(cause) for cause in self.cause.split(CAUSES_BETWEEN))
 
     def grown(self, peak: "Anomaly") -> "Anomaly":
         """The same anomaly with another peak."""
@@ -141,6 +176,25 @@ class Anomaly:
     def closed(self, at: float) -> "Anomaly":
         """The same anomaly, over."""
         return replace(self, ended_at=at)
+
+
+def is_trained(cause: str) -> bool:
+    """Whether a cause is the finding of a trained algorithm: ``seasonal/residual``."""
+    return "/" in cause
+
+
+def trained_by(cause: str) -> list[dict[str, str]]:
+    """The trained algorithms among the causes, each with its feature, the rarest first."""
+    pairs = (one.partition("/") for one in cause.split(CAUSES_BETWEEN) if is_trained(one))
+    return [{"algorithm": algorithm, "feature": feature} for algorithm, _, feature in pairs]
+
+
+def _in_words(cause: str) -> str:
+    if not is_trained(cause):
+        return _CAUSES.get(cause, cause)
+    *algorithms, feature = cause.split("/")
+    by = " of ".join(reversed(algorithms))
+    return f"{_FEATURES.get((algorithms[-1], feature), feature)} (by {by}, trained)"
 
 
 def severity_of(score: float) -> Severity:

@@ -43,6 +43,8 @@ class AnomalyRow(Base):
     siblings_median: Mapped[float] = mapped_column(sa.Double(), server_default="0")
     note: Mapped[str] = mapped_column(sa.Text(), server_default=sa.text("''"))
     told: Mapped[bool] = mapped_column(sa.Boolean(), server_default=sa.true())
+    watched: Mapped[str] = mapped_column(sa.Text(), server_default="")
+    expr: Mapped[str] = mapped_column(sa.Text(), server_default="")
 
 
 _AT_ONCE = 200
@@ -69,6 +71,8 @@ _COPIED = (
     "siblings_median",
     "note",
     "told",
+    "watched",
+    "expr",
 )
 _STAYS = ("feedback", "group_id")
 """What the newer state of an anomaly does not change."""
@@ -77,8 +81,11 @@ _STAYS = ("feedback", "group_id")
 class AnomalyLog(Protocol):
     """Remembers anomalies."""
 
-    def save(self, anomalies: Sequence[Anomaly]) -> None:
-        """Add them, or take their newer state; feedback that was given stays."""
+    def save(self, anomalies: Sequence[Anomaly]) -> Sequence[Anomaly]:
+        """Add them, or take their newer state; feedback that was given stays.
+
+        Returns the events that they are: a trouble that two found is one.
+        """
         ...
 
     def open(self) -> list[Anomaly]:
@@ -95,13 +102,13 @@ class AnomalyRepository:
         self.changes = 0
         """Rises whenever what is kept has changed, so that a page knows when to read it again."""
 
-    def save(self, anomalies: Sequence[Anomaly]) -> None:
+    def save(self, anomalies: Sequence[Anomaly]) -> Sequence[Anomaly]:
         """Add them, or take their newer state; feedback that was given and groups stay.
 
         New ones are gathered into groups with each other, and with what began shortly before.
         """
         if not anomalies:
-            return
+            return anomalies
         with self._records.writing() as session:
             rows = {each.id: session.get(AnomalyRow, each.id) for each in anomalies}
             new = {each.id: each for each in anomalies if rows[each.id] is None}
@@ -109,6 +116,7 @@ class AnomalyRepository:
             for anomaly in anomalies:
                 _merge(session, replace(anomaly, group_id=groups.get(anomaly.id, "")))
         self.changes += 1
+        return anomalies
 
     def _gathered(self, session: Session, new: Sequence[Anomaly]) -> dict[str, str]:
         """The group of each of these."""
