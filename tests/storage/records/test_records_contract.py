@@ -22,6 +22,7 @@ import pynomaly.alerting.firings.repository
 import pynomaly.alerting.notifications.repository
 import pynomaly.alerting.silences.repository
 import pynomaly.alerting.suppression.repository
+import pynomaly.calendar.repository
 import pynomaly.detection.repository
 import pynomaly.detection.rules.repository
 import pynomaly.detection.watched.models  # noqa: F401 - these declare their tables

@@ -10,7 +10,7 @@ from pynomaly.storage.records.errors import RecordsTooNew
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest migration. Kept here so that a start that has nothing to migrate need not import
 Alembic (half a second); a test holds it equal to the scripts."""
 

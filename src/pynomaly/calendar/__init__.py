@@ -1,0 +1,1 @@
+"""What people do to systems, and when: deployments, maintenance windows, holidays."""
