@@ -4,7 +4,7 @@ Times are seconds since the story began.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,15 @@ from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.alerting.alertmanager.load import parse_alertmanager
 from pynomaly.alerting.alertmanager.matchers import parse_matchers
 from pynomaly.alerting.alerts.alert import ReceivedAlert
-from pynomaly.alerting.contract import Attempt, Notification, Outcome, Stopped
+from pynomaly.alerting.contract import Attempt, Delivery, Notification, Outcome, Stopped
+from pynomaly.alerting.maintenance import MaintenanceWindows
 from pynomaly.alerting.manager import AlertManager, Setup
+from pynomaly.alerting.noise.config import NoiseSettings
 from pynomaly.alerting.pipeline.stages import Way
 from pynomaly.alerting.silences.silence import Silence
+from pynomaly.calendar.events import Event, EventKind, Occurrence
+from pynomaly.calendar.matchers import parse_matcher
+from pynomaly.calendar.recurrence import Recurrence
 from pynomaly.model.alert import fingerprint
 from pynomaly.model.clock import FakeClock
 from pynomaly.model.labels import Labels
@@ -44,6 +49,24 @@ class Inline(GroupCommit):
             work(session)
 
 
+class Plan:
+    """The calendar of a story."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.version = 0
+
+    def add(self, event: Event) -> None:
+        self.events = [each for each in self.events if each.id != event.id] + [event]
+        self.version += 1
+
+    def between(
+        self, since: float, until: float, *, kinds: Collection[EventKind] = ()
+    ) -> list[Occurrence]:
+        events = [event for event in self.events if not kinds or event.kind in kinds]
+        return [each for event in events for each in event.occurrences(since, until)]
+
+
 @dataclass
 class Told:
     """A notification as its receiver saw it."""
@@ -64,14 +87,23 @@ class Story:
     ``fails``: by integration (``team/webhook[0]``), until when (seconds) it takes nothing.
     """
 
-    def __init__(self, config: str, folder: Path, records: Records | None = None) -> None:
+    def __init__(
+        self,
+        config: str,
+        folder: Path,
+        records: Records | None = None,
+        noise: NoiseSettings | None = None,
+    ) -> None:
         self.clock = FakeClock(BEGIN)
+        self.noise = noise
         self.config: AlertmanagerConfig = parse_alertmanager(config, "test.yml", folder)
         self.records = records or Records.open(RecordsSettings(), folder)
         self.commits = Inline(self.records)
         self.told: list[Told] = []
         self.attempts: list[Notification] = []
+        self.acknowledged: list[Notification] = []
         self.fails: dict[str, float] = {}
+        self.plan = Plan()
         self.manager = self._manager()
 
     async def __aenter__(self) -> "Story":
@@ -143,6 +175,21 @@ class Story:
         await self._settle()
         return kept
 
+    def maintain(self, matcher: str, start: float, end: float, rule: str = "") -> Event:
+        """A window of maintenance, with a recurrence or without; no matcher concerns everything."""
+        event = Event(
+            kind=EventKind.MAINTENANCE,
+            title="new disks",
+            starts_at=BEGIN + start,
+            ends_at=BEGIN + end,
+            matchers=(parse_matcher(matcher),) if matcher else (),
+            recurrence=Recurrence(rule) if rule else None,
+            updated_at=self.clock.now(),
+            id=f"window-{len(self.plan.events)}",
+        )
+        self.plan.add(event)
+        return event
+
     def said(self, receiver: str = "") -> list[tuple[float, list[str]]]:
         """When a receiver was told what; ``a!`` is resolved."""
         return [(t.at, t.alerts) for t in self.told if receiver in ("", t.receiver)]
@@ -153,15 +200,30 @@ class Story:
             await asyncio.sleep(0)
 
     def _manager(self) -> AlertManager:
-        return AlertManager(self.records, self.commits, self.clock, retention=5 * DAY)
+        return AlertManager(
+            self.records,
+            self.commits,
+            self.clock,
+            retention=5 * DAY,
+            maintenance=MaintenanceWindows(self.plan),
+        )
 
     def _setup(self) -> Setup:
         ways = {r.name: self._ways(r) for r in self.config.receivers}
         return Setup(self.config, ways)
 
+    async def _acknowledge(self, notification: Notification) -> Delivery:
+        self.acknowledged.append(notification)
+        return Delivery(Outcome.DELIVERED)
+
     def _ways(self, receiver: Any) -> Sequence[Way]:
         return [
-            Way(f"{i.kind}[{i.index}]", i.config.send_resolved, [_Receiver(self)])
+            Way(
+                f"{i.kind}[{i.index}]",
+                i.config.send_resolved,
+                [_Receiver(self)],
+                self._acknowledge if i.kind == "pagerduty" else None,
+            )
             for i in receiver.integrations()
         ]
 

@@ -13,6 +13,7 @@ from pynomaly.alerting.dispatch.group import Group
 from pynomaly.alerting.dispatch.order import label_order
 from pynomaly.alerting.explain.journal import VerdictJournal
 from pynomaly.alerting.inhibition.inhibitor import Inhibitor
+from pynomaly.alerting.maintenance import MaintenanceWindows
 from pynomaly.alerting.notifications.log import NotificationLog
 from pynomaly.alerting.pipeline.stages import Parts, Way, pipeline
 from pynomaly.alerting.silences.service import Silences
@@ -56,12 +57,22 @@ class Setup:
 
 
 class AlertManager:
-    """Takes alerts in and tells receivers, by the configuration that is in force."""
+    """Takes alerts in and tells receivers, by the configuration that is in force.
+
+    ``maintenance``: the windows that hold alerts back; without it there are none.
+    """
 
     def __init__(
-        self, records: Records, commits: GroupCommit, clock: Clock, *, retention: float
+        self,
+        records: Records,
+        commits: GroupCommit,
+        clock: Clock,
+        *,
+        retention: float,
+        maintenance: MaintenanceWindows | None = None,
     ) -> None:
         self._clock = clock
+        self.maintenance = maintenance or MaintenanceWindows()
         self.alerts = Alerts(records, commits, clock, retention=retention)
         self.silences = Silences(records, commits, clock, retention=retention)
         self.silencer = Silencer(self.silences, clock)
@@ -104,7 +115,14 @@ class AlertManager:
         self.alerts.resolve_timeout = setup.config.global_.resolve_timeout
         alerts = self.alerts.all()
         setup.inhibitor.observe(alerts)  # first, so that nobody is told what is inhibited
-        parts = Parts(setup.inhibitor, setup.intervals, self.silencer, self.log, self._clock)
+        parts = Parts(
+            inhibitor=setup.inhibitor,
+            intervals=setup.intervals,
+            silencer=self.silencer,
+            maintenance=self.maintenance,
+            log=self.log,
+            clock=self._clock,
+        )
         self._dispatcher = Dispatcher(
             setup.route,
             pipeline(parts, setup.ways),

@@ -33,6 +33,16 @@ def parse_moment(text: str, now: float) -> float:
         return _of_date(text)
 
 
+def utc(at: float) -> str:
+    """Epoch seconds as people and machines read them, to the second.
+
+    >>> utc(1_700_000_000.6)
+    '2023-11-14T22:13:20Z'
+    """
+    text = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+    return text.removesuffix("+00:00") + "Z"
+
+
 def _of_date(text: str) -> float:
     try:
         moment = datetime.fromisoformat(text)

@@ -197,3 +197,20 @@ async def test_active_alerts_say_where_they_go_and_what_holds_them_back(world: W
     assert shown["receivers"] == ["duty", "team"]
     assert shown["silenced_by"] == [silence.id]
     assert (await world.get("/active", severity="warning"))["alerts"] == []
+
+
+async def test_an_alert_in_maintenance_names_the_window_and_its_end(world: World) -> None:
+    window = world.story.maintain("i=a", 0, 60)
+    fingerprint = await world.fire(i="a")
+    await world.story.until(2)
+    path = (await world.explain(fingerprint))["team"]
+    assert path["held_back"] == {
+        "stage": "maintenance",
+        "reason": 'held by the maintenance window "new disks" until 2023-11-14T22:14:20Z',
+        "by": [window.id],
+    }
+    assert path["change"] == 'End the maintenance "new disks", or wait until 2023-11-14T22:14:20Z.'
+    await world.story.until(62)
+    found = await world.get(f"/{fingerprint}/explain")
+    assert found["receivers"][0]["held_back"] is None
+    assert [n["reason"] for n in found["history"]["notifications"]] == ["first notification"]

@@ -1,7 +1,8 @@
 """Replays alerts of the past through a configuration, without a clock and without delivering.
 
 The timers, inhibition, intervals and the deduplication are those of ``dispatch`` and ``pipeline``;
-deliveries succeed at once, nothing is silenced. Times are epoch seconds.
+deliveries succeed at once, nothing is silenced; windows of maintenance hold. Times are epoch
+seconds.
 """
 
 import heapq
@@ -14,8 +15,10 @@ from typing import NamedTuple
 from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.alerting.alertmanager.routes import Route, build_routes
 from pynomaly.alerting.alerts.alert import ReceivedAlert
+from pynomaly.alerting.backtest.windows import PastWindows
 from pynomaly.alerting.dispatch.group import Group
 from pynomaly.alerting.inhibition.inhibitor import Inhibitor
+from pynomaly.alerting.maintenance import MaintenanceWindows
 from pynomaly.alerting.notifications.entry import Entry, State
 from pynomaly.alerting.pipeline.deduplicate import why_tell
 from pynomaly.model.alert import fingerprint
@@ -69,12 +72,16 @@ def replay(
     alerts: Sequence[PastAlert],
     until: float,
     cancelled: Callable[[], bool] = lambda: False,
+    maintenance: MaintenanceWindows | None = None,
 ) -> Replayed:
     """What would have been told from the first alert on until ``until``.
 
-    ``cancelled`` is asked now and then; when it says so, what was found so far is returned.
+    ``maintenance``: the windows that hold alerts back. ``cancelled`` is asked now and then; when
+    it says so, what was found so far is returned.
     """
-    return _Replay(config, cancelled).run(alerts, until)
+    since = min((alert.fired_at for alert in alerts), default=until)
+    windows = PastWindows(maintenance or MaintenanceWindows(), since, until)
+    return _Replay(config, cancelled, windows).run(alerts, until)
 
 
 @dataclass(slots=True, eq=False)
@@ -104,8 +111,11 @@ def _changes(alerts: Sequence[PastAlert], until: float) -> list[_Change]:
 
 
 class _Replay:
-    def __init__(self, config: AlertmanagerConfig, cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self, config: AlertmanagerConfig, cancelled: Callable[[], bool], windows: PastWindows
+    ) -> None:
         self._cancelled = cancelled
+        self._windows = windows
         self._root = build_routes(config)
         self._rules = config.rules_of_inhibition
         self._inhibitor = Inhibitor(self._rules)
@@ -156,7 +166,7 @@ class _Replay:
         for route in routes:
             labels = route.group_labels(alert.labels)
             timed = self._groups.get((route.index, labels)) or self._begun(route, labels, now)
-            timed.sleepy = timed.sleepy and not self._can_be_inhibited(alert)
+            timed.sleepy = timed.sleepy and not self._can_be_held(alert)
             timed.group.alerts[alert.fingerprint] = alert
             self._wake(timed, now)
 
@@ -170,8 +180,10 @@ class _Replay:
         self._schedule(timed, group.due)
         return timed
 
-    def _can_be_inhibited(self, alert: ReceivedAlert) -> bool:
-        return any(all_match(rule.target_matchers, alert.labels) for rule in self._rules)
+    def _can_be_held(self, alert: ReceivedAlert) -> bool:
+        return self._windows.concern(alert) or any(
+            all_match(rule.target_matchers, alert.labels) for rule in self._rules
+        )
 
     def _schedule(self, timed: _Timed, due: float) -> None:
         timed.version += 1
@@ -217,7 +229,7 @@ class _Replay:
         return max(due, now + route.group_interval)
 
     def _not_held(self, group: Group, now: float) -> list[ReceivedAlert]:
-        """The alerts that are neither inhibited nor muted."""
+        """The alerts that are not inhibited, muted or in maintenance."""
         passed = []
         for alert in group.alerts.values():
             found = self._inhibitor.inhibited_by(alert.fingerprint, alert.labels, now)
@@ -233,9 +245,15 @@ class _Replay:
         elif muting := self._intervals.mutes(route.mute_time_intervals, now):
             reason = f"muted during {', '.join(muting)}"
         if not reason:
-            return passed
+            return [alert for alert in passed if not self._in_maintenance(alert, now)]
         self._hold(passed, reason)
         return []
+
+    def _in_maintenance(self, alert: ReceivedAlert, now: float) -> bool:
+        events = self._windows.holding(alert, now)
+        for event in events:
+            self._hold([alert], f"in the maintenance window {event.title!r}")
+        return bool(events)
 
     def _hold(self, alerts: Iterable[ReceivedAlert], reason: str) -> None:
         for alert in alerts:
@@ -258,7 +276,8 @@ class _Replay:
             )
             if reason is None:
                 continue
-            timed.told[name] = Entry(state, now, now + 2 * route.repeat_interval)
+            remembered = max(route.repeat_interval, route.group_interval, _REMEMBERED)
+            timed.told[name] = Entry(state, now, now + 2 * remembered)
             if state.firing or send_resolved:
                 self._note(group, name, reason, state, now, resolved=send_resolved)
 
@@ -279,6 +298,9 @@ class _Replay:
     def _numbers_of(self, fingerprints: Iterable[str]) -> tuple[int, ...]:
         return tuple(sorted(self._numbers[one] for one in fingerprints))
 
+
+_REMEMBERED = 1800.0
+"""Half the seconds for which what was told is known at least, as in ``pipeline.deduplicate``."""
 
 _ROUNDING = 1e-3
 """Seconds by which a repetition may come early, as in ``pipeline.deduplicate``."""

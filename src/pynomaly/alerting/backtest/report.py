@@ -22,6 +22,7 @@ from pynomaly.alerting.backtest.result import (
     UnheardAlert,
     WayReport,
 )
+from pynomaly.alerting.maintenance import MaintenanceWindows
 from pynomaly.rules.backtest import statistics
 
 _NIGHT = (22, 7)
@@ -49,19 +50,23 @@ def routing_backtest(
     timezone: str = "UTC",
     notes: Sequence[str] = (),
     cancelled: Callable[[], bool] = lambda: False,
+    maintenance: MaintenanceWindows | None = None,
 ) -> RoutingBacktest:
     """Who would have been told of the alerts within ``[start, end]``, how often, and when.
 
-    Alerts that began before ``start`` are replayed from their beginning. It takes its time: run
-    it in a thread, and let ``cancelled`` say when nobody waits for it any more.
+    Alerts that began before ``start`` are replayed from their beginning, those of windows of
+    ``maintenance`` are held back. It takes its time: run it in a thread, and let ``cancelled`` say
+    when nobody waits for it any more.
 
     Raises:
         BadBacktest: there is no time zone of this name.
     """
     period = _Period(start, end, statistics.zone(timezone))
     alerts = [alert for alert in alerts if alert.ended_at >= start and alert.fired_at < end]
-    found = replay(config, alerts, end, cancelled)
-    other = replay(against, alerts, end, cancelled) if against is not None else None
+    found = replay(config, alerts, end, cancelled, maintenance)
+    other = None
+    if against is not None:
+        other = replay(against, alerts, end, cancelled, maintenance)
     return RoutingBacktest(
         start=start,
         end=end,

@@ -15,6 +15,7 @@ from pynomaly.alerting.backtest.replay import PastAlert
 from pynomaly.alerting.backtest.report import routing_backtest
 from pynomaly.alerting.backtest.result import RoutingBacktest
 from pynomaly.alerting.backtest.stored import STEP, stored_alerts
+from pynomaly.alerting.maintenance import MaintenanceWindows
 from pynomaly.model.clock import Clock
 from pynomaly.model.labels import Labels
 from pynomaly.model.times import parse_moment
@@ -56,11 +57,13 @@ class RoutingBacktests:
         querier: Querier,
         rules: Backtests,
         clock: Clock,
+        maintenance: MaintenanceWindows | None = None,
     ) -> None:
         self._config = config
         self._querier = querier
         self._rules = rules
         self._clock = clock
+        self._maintenance = maintenance
         self._running = False
 
     async def run(self, body: RoutingBacktestBody) -> RoutingBacktest:
@@ -114,6 +117,7 @@ class RoutingBacktests:
                 timezone=body.timezone,
                 notes=notes,
                 cancelled=stop.is_set,
+                maintenance=self._maintenance,
             )
         finally:
             stop.set()

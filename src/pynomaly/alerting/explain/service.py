@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from pynomaly.alerting import maintenance
 from pynomaly.alerting.alertmanager.routes import Route
 from pynomaly.alerting.alerts import repository as alerts_repository
 from pynomaly.alerting.alerts.alert import ReceivedAlert
@@ -113,7 +114,9 @@ class Explainer:
             how = "active only" if stage == "time_active" else "muted"
             return Verdict(stage, f"the route is {how} during {', '.join(muting)}", muting)
         ids = manager.silencer.silenced_by(alert.fingerprint, alert.labels)
-        return Verdict("silence", f"silenced by {' and '.join(ids)}", ids) if ids else None
+        if ids:
+            return Verdict("silence", f"silenced by {' and '.join(ids)}", ids)
+        return manager.maintenance.verdict(alert.labels, now)
 
     def _telling(
         self, route: Route, key: str, way: Way, group: Group | None, sent: Sequence[Sent]
@@ -150,7 +153,7 @@ class Explainer:
         next_at: float,
     ) -> str:
         if held is not None:
-            return self._release(held)
+            return self._release(held, alert)
         if not tellings:
             return f"Give the receiver {route.receiver} a way to be told, such as webhook_configs."
         if not next_at:
@@ -165,16 +168,25 @@ class Explainer:
             "sooner when alerts join its group or are resolved. A silence prevents both."
         )
 
-    def _release(self, held: Verdict) -> str:
+    def _release(self, held: Verdict, alert: ReceivedAlert) -> str:
         if held.stage == "silence":
             silences = list(self._manager.silences.unexpired(held.by))
             ends = max((silence.ends_at for silence in silences), default=0.0)
             return f"Expire {' and '.join(held.by)}, or wait until {_time(ends)}."
+        if held.stage == maintenance.STAGE:
+            return self._end_of_maintenance(alert)
         if held.stage == "inhibit":
             return f"The alert {held.by[0]} must be resolved, or the rule of inhibition changed."
         if held.stage == "time_mute":
             return f"Wait until it is no longer {' or '.join(held.by)}, or change the route."
         return f"Wait until it is {' or '.join(held.by)}, or change the route."
+
+    def _end_of_maintenance(self, alert: ReceivedAlert) -> str:
+        now = self._clock.now()
+        windows = self._manager.maintenance.windows(alert.labels, now)
+        names = " and ".join(f'"{each.event.title}"' for each in windows)
+        ends = max((each.ends_at for each in windows), default=now)
+        return f"End the maintenance {names}, or wait until {_time(ends)}."
 
 
 def _nothing_to_tell(entry: Entry | None, state: State) -> str:

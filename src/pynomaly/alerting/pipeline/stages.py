@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pynomaly.alerting.alertmanager.intervals import Intervals
 from pynomaly.alerting.contract import Notification, Stage, Stopped
 from pynomaly.alerting.inhibition.inhibitor import Inhibitor
+from pynomaly.alerting.maintenance import MaintenanceWindows
 from pynomaly.alerting.notifications.entry import Place, State
 from pynomaly.alerting.notifications.log import NotificationLog
 from pynomaly.alerting.pipeline.deduplicate import Deduplicate
 from pynomaly.alerting.pipeline.inhibit import Inhibit
+from pynomaly.alerting.pipeline.maintenance import Maintenance
 from pynomaly.alerting.pipeline.remember import Remember
 from pynomaly.alerting.pipeline.running import run
 from pynomaly.alerting.pipeline.silence import Silence
@@ -39,6 +41,7 @@ class Parts:
     inhibitor: Inhibitor
     intervals: Intervals
     silencer: Silencer
+    maintenance: MaintenanceWindows
     log: NotificationLog
     clock: Clock
 
@@ -50,6 +53,7 @@ def pipeline(parts: Parts, receivers: Mapping[str, Sequence[Way]]) -> list[Stage
         TimeActive(parts.intervals),
         TimeMute(parts.intervals),
         Silence(parts.silencer),
+        Maintenance(parts.maintenance, parts.clock),
         # Here correlation will gather the alerts of one cause.
         FanOut({name: _ways(parts.log, ways) for name, ways in receivers.items()}, parts.log),
     ]
