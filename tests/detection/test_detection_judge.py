@@ -31,8 +31,9 @@ class Remembering:
     def __init__(self) -> None:
         self.saved: list[Anomaly] = []
 
-    def save(self, anomalies: Sequence[Anomaly]) -> None:
+    def save(self, anomalies: Sequence[Anomaly]) -> Sequence[Anomaly]:
         self.saved += anomalies
+        return anomalies
 
     def open(self) -> list[Anomaly]:
         newest = {each.id: each for each in self.saved}

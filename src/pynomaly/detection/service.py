@@ -229,7 +229,7 @@ class Judge:
         if not changed:
             return
         if self._anomalies is not None:
-            await asyncio.to_thread(self._anomalies.save, changed)
+            changed = await asyncio.to_thread(self._anomalies.save, changed)
         if self._bus is not None:
             self._bus.publish(TOPIC, {"anomalies": [each.id for each in changed]})
 

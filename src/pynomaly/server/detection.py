@@ -8,8 +8,9 @@ from fastapi import APIRouter
 
 from pynomaly.api.anomalies import router
 from pynomaly.detection.feedback import FeedbackKeeper, Handicaps
-from pynomaly.detection.repository import AnomalyRepository
+from pynomaly.detection.repository import AnomalyLog, AnomalyRepository
 from pynomaly.detection.service import Judge, Progress
+from pynomaly.detection.shared_events import SharedEvents
 from pynomaly.model.clock import Clock
 from pynomaly.server.backends import Backend, Site
 from pynomaly.server.health import of_job
@@ -30,6 +31,13 @@ class Detection:
     anomalies: AnomalyRepository
     feedback: FeedbackKeeper
     progress: Callable[[], Progress]
+    events: SharedEvents
+    heeding: list[Callable[[Handicaps], None]]
+
+    async def heed(self, take: Callable[[Handicaps], None]) -> None:
+        """What people say of anomalies counts for this judge, too."""
+        self.heeding.append(take)
+        await self.feedback.take_up()
 
     def for_api(self, clock: Clock) -> APIRouter:
         """The routes that tell of anomalies."""
@@ -43,24 +51,28 @@ class Detection:
 async def detect(site: Site, backend: Backend, records: Records) -> Detection:
     """Judge every series from now on, if that is enabled, heeding what people said before."""
     anomalies = AnomalyRepository(records)
+    events = await asyncio.to_thread(SharedEvents, anomalies)
     keep_anomalies(anomalies, site)
     judge: Judge | None = None
     if site.configuration.components.anomaly_detection.enabled:
-        judge = await judge_series(site, backend, anomalies)
+        judge = await judge_series(site, backend, events)
     else:
         site.health.disable("anomaly_detection", "components.anomaly_detection.enabled")
 
+    heeding: list[Callable[[Handicaps], None]] = [judge.take_handicaps] if judge else []
+
     def apply(decades: Handicaps) -> None:
-        if judge is not None:
-            judge.take_handicaps(decades)
+        for take in heeding:
+            take(decades)
 
     feedback = FeedbackKeeper(anomalies, site.clock, site.bus, backend.appender, apply)
     await feedback.take_up()
     site.scheduler.every("anomaly feedback", _RATIO_SECONDS, feedback.write)
-    return Detection(anomalies, feedback, lambda: judge.progress if judge else Progress())
+    progress = (lambda: judge.progress) if judge else Progress
+    return Detection(anomalies, feedback, progress, events, heeding)
 
 
-async def judge_series(site: Site, backend: Backend, anomalies: AnomalyRepository) -> Judge:
+async def judge_series(site: Site, backend: Backend, anomalies: AnomalyLog) -> Judge:
     """Judge every series from now on; the site's undoing saves what was learnt."""
     settings = site.configuration.components.anomaly_detection
     judge = Judge(

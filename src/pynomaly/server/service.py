@@ -144,7 +144,9 @@ class Service:
         self._lint = self._look_at_rules()
         self._alerting = await self._notify(records, files)
         self._detection = await detect(self._site(), self._backend, records)
-        self._watched = await watch_queries(self._site(), self._backend, records)
+        self._watched = await watch_queries(
+            self._site(), self._backend, records, self._detection
+        )
         self._scraping = await self._scrape(files)
         self._schedule_upkeep(records, audit)
         say("Opening the doors …")
@@ -190,6 +192,7 @@ class Service:
         self._alerting.apply(files.alertmanager)
         for warning in files.warnings:
             log.warning(warning)
+        await self._watched.apply(configuration)
         self._in_force(files)
 
     def _in_force(self, files: NamedFiles) -> None:
@@ -399,7 +402,7 @@ class Service:
                     self._clock,
                 ),
                 self._detection.for_api(self._clock),
-                detection_models.router(self._watched),
+                detection_models.router(self._watched.queries),
                 health.router(self.health),
                 control.router(self.reload),
                 admin_api.router(administration, self.health.ready, enabled=enabled),

@@ -2,10 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pynomaly.model.document import Section
 from pynomaly.model.duration import Duration
+from pynomaly.promql.contract import ParseError
+from pynomaly.promql.nodes import ValueType
+from pynomaly.promql.parser import parse
 
 AlgorithmName = Literal[
     "isolation_forest", "dbscan", "statistical", "seasonal", "matrix_profile", "ensemble"
@@ -35,6 +38,18 @@ class WatchedQuery(Section):
         description="The label `of` of its scores.",
     )
     expr: str = Field(min_length=1, description="PromQL; each series of the result is judged.")
+
+    @field_validator("expr")
+    @classmethod
+    def _is_promql(cls, expr: str) -> str:
+        try:
+            kind = parse(expr).type
+        except ParseError as error:
+            raise ValueError(str(error)) from error
+        if kind is not ValueType.VECTOR:
+            raise ValueError(f"it gives a {kind}; an instant vector is expected")
+        return expr
+
     algorithms: tuple[AlgorithmName, ...] = Field(
         default=(),
         description="By which; unless given, those of `components.anomaly_detection.algorithms`.",

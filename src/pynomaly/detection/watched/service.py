@@ -3,31 +3,33 @@
 import asyncio
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from prometheus_client import Counter, Gauge
 
-from pynomaly.detection.contract import FloatMatrix, Times
-from pynomaly.detection.verdicts import SCORE, verdict_labels
+from pynomaly.detection.events import Anomaly
+from pynomaly.detection.service import TOPIC
+from pynomaly.detection.shared_events import SharedEvents
+from pynomaly.detection.streaming.episodes import DEFAULT_BUDGET
 from pynomaly.detection.watched.config import Algorithm, TrainingSettings, WatchedQuery
+from pynomaly.detection.watched.episodes import QueryEpisodes, Said
 from pynomaly.detection.watched.history import local_times, read_history
+from pynomaly.detection.watched.loaded import Loaded, Sample
 from pynomaly.detection.watched.models import ModelFiles, ModelRepository, ModelVersion
 from pynomaly.detection.watched.trainer import NotEnoughHistory, Progress, Trainer
-from pynomaly.detection.watched.training import TrainedPart
 from pynomaly.model.clock import Clock
 from pynomaly.model.errors import PynomalyError
-from pynomaly.model.labels import METRIC_NAME, Labels
+from pynomaly.model.labels import Labels
 from pynomaly.model.samples import SampleBatch
 from pynomaly.observability import REGISTRY
 from pynomaly.promql.contract import Querier
+from pynomaly.storage.bus import Bus
 from pynomaly.storage.samples.contract import Appender
 
 log = logging.getLogger(__name__)
-
-DRIFT = "anomaly_model_drift"
 
 _POINTS = Counter(
     "pynomaly_detection_watched_points",
@@ -50,39 +52,11 @@ class NoSuchQuery(PynomalyError):
 
 
 @dataclass(slots=True)
-class _Loaded:
-    """A version in memory: ``labels`` are the series of its parts, in their order."""
-
-    version: ModelVersion
-    labels: list[Labels]
-    parts: list[TrainedPart]
-    written: list[Labels]
-    drift: float = math.nan
-
-    @property
-    def context(self) -> int:
-        return max((part.detector.context for part in self.parts), default=0)
-
-    def score(self, matrix: FloatMatrix, times: Times) -> FloatMatrix:
-        """The newest score of each series, ``[series]``, which the drift takes in."""
-        found, first = [], 0
-        for part in self.parts:
-            rows = matrix[first : first + len(part.drift.usual)]
-            first += len(rows)
-            newest = part.detector.newest(rows, times)
-            part.drift.take(newest, float(self.version.parameters["step"]))
-            found.append(newest)
-        values = [part.drift.value() for part in self.parts]
-        known = [value for value in values if not math.isnan(value)]
-        self.drift = float(np.median(known)) if known else math.nan
-        return np.concatenate(found) if found else np.empty(0)
-
-
-@dataclass(slots=True)
 class _Watched:
     query: WatchedQuery
     algorithms: list[Algorithm]
-    loaded: dict[str, _Loaded] = field(default_factory=dict)
+    episodes: QueryEpisodes
+    loaded: dict[str, Loaded] = field(default_factory=dict)
     tried_at: float = -math.inf
 
 
@@ -101,7 +75,14 @@ class WatchedQueries:
         clock: Clock,
         *,
         timezone: str = "UTC",
+        budget: float = DEFAULT_BUDGET,
+        events: SharedEvents | None = None,
+        bus: Bus | None = None,
     ) -> None:
+        self._budget = budget
+        self._events = events
+        self._bus = bus
+        self._handicaps: Mapping[Labels, float] = {}
         self._settings = settings
         self._querier = querier
         self._appender = appender
@@ -112,9 +93,7 @@ class WatchedQueries:
         self._trainer = Trainer(querier, models, files, settings, zone=self._zone)
         self._trainings: dict[str, asyncio.Task[list[ModelVersion]]] = {}
         self._watched = {
-            query.name: _Watched(query, _algorithms(query, algorithms))
-            for query in queries
-            if query.enabled
+            query.name: self._new(query, algorithms) for query in queries if query.enabled
         }
 
     @property
@@ -126,12 +105,52 @@ class WatchedQueries:
         """Load the versions in use; one that cannot be read is trained anew."""
         for version in await asyncio.to_thread(self._models.active):
             await self._load(version)
+        if self._events is not None:
+            await self._tell(self._taken_up(await asyncio.to_thread(self._events.open_trained)))
+
+    async def apply(
+        self,
+        queries: Sequence[WatchedQuery],
+        algorithms: Sequence[Algorithm],
+        settings: TrainingSettings,
+    ) -> None:
+        """Watch these from now on. What is unchanged goes on; models of what is gone stay stored.
+
+        Call ``score`` of a query that goes or changes no more before this.
+        """
+        wanted = {query.name: self._new(query, algorithms) for query in queries if query.enabled}
+        old = self._watched
+        for name, new in wanted.items():
+            before = old.get(name)
+            if before and (before.query, before.algorithms) == (new.query, new.algorithms):
+                wanted[name] = before
+        changed = [name for name, each in old.items() if wanted.get(name) is not each]
+        await self._stop_training(changed)
+        self._settings = settings
+        self._trainer.take_settings(settings)
+        self._watched = wanted
+        now = self._clock.now()
+        await self._tell([over for name in changed for over in old[name].episodes.close(now)])
+        for version in await asyncio.to_thread(self._models.active):
+            each = wanted.get(version.query)
+            if each is not None and each is not old.get(version.query):
+                await self._load(version)
+
+    def take_handicaps(self, decades: Mapping[Labels, float]) -> None:
+        """From now on an anomaly of these series must be rarer, by so many decades, to begin."""
+        self._handicaps = decades
 
     async def close(self) -> None:
         """Stop what is being trained."""
-        for task in self._trainings.values():
+        await self._stop_training(list(self._trainings))
+
+    async def _stop_training(self, names: Sequence[str]) -> None:
+        tasks = [self._trainings.pop(name) for name in names if name in self._trainings]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._trainings.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for name in names:
+            self._trainer.progress.pop(name, None)
 
     def train_soon(self, name: str) -> Progress:
         """Begin to train a query, unless that is under way; how far it is.
@@ -172,7 +191,7 @@ class WatchedQueries:
         return used
 
     async def score(self, name: str, due: float) -> None:
-        """Judge the newest point of each series of a query, and write its scores.
+        """Judge the newest point of each series of a query, write its scores, tell anomalies.
 
         Raises:
             PynomalyError: the query cannot be answered, or the scores are not stored.
@@ -186,17 +205,40 @@ class WatchedQueries:
         start = end - max(each.context for each in loaded) * step
         history = await read_history(self._querier, watched.query.expr, start, end, step)
         times = local_times(history.seconds, self._zone)
-        samples = []
+        said: list[Said] = []
+        samples: list[Sample] = []
         for each in loaded:
-            matrix = history.of(each.labels)
-            scores = await asyncio.to_thread(each.score, matrix, times)
-            known = np.flatnonzero(np.isfinite(scores)).tolist()
-            samples += [(each.written[i], end * 1000, float(scores[i])) for i in known]
-            _POINTS.inc(len(known))
-            if not math.isnan(each.drift):
-                samples.append((_drift_labels(each.version), end * 1000, each.drift))
+            one = await asyncio.to_thread(each.judge, history.of(each.labels), times)
+            said.append(one)
+            samples += each.samples(one, end * 1000)
+            _POINTS.inc(int(np.count_nonzero(np.isfinite(one.scores))))
+        changed = await asyncio.to_thread(watched.episodes.judge, said, float(end), self._handicaps)
         if samples:
             await self._appender.append(SampleBatch.of(samples))
+        await self._tell(changed)
+
+    async def _tell(self, changed: Sequence[Anomaly]) -> None:
+        if not changed or self._events is None:
+            return
+        events = await asyncio.to_thread(self._events.save, changed)
+        if self._bus is not None:
+            self._bus.publish(TOPIC, {"anomalies": [each.id for each in events]})
+
+    def _taken_up(self, lasting: Sequence[Anomaly]) -> list[Anomaly]:
+        """Hand what lasted to the queries that found it; what nobody watches is over."""
+        over = []
+        for name in {each.watched for each in lasting}:
+            its = [each for each in lasting if each.watched == name]
+            watched = self._watched.get(name)
+            if watched is None:
+                over += [each.closed(each.peaked_at) for each in its]
+                continue
+            known = {each: None for one in watched.loaded.values() for each in one.labels}
+            over += watched.episodes.take_up(its, list(known))
+        return over
+
+    def _new(self, query: WatchedQuery, usual: Sequence[Algorithm]) -> _Watched:
+        return _Watched(query, _algorithms(query, usual), QueryEpisodes(query, self._budget))
 
     async def upkeep(self, due: float) -> None:
         """Train what has no model, an old one, or one that has drifted."""
@@ -248,8 +290,7 @@ class WatchedQueries:
         except (OSError, KeyError, ValueError) as error:
             log.warning("version %d of %s is left out: %s", version.version, version.query, error)
             return
-        written = [_score_labels(each, version) for each in labels]
-        watched.loaded[version.algorithm] = _Loaded(version, labels, parts, written)
+        watched.loaded[version.algorithm] = Loaded(version, labels, parts)
         _AGE.labels(version.query, version.algorithm).set(version.trained_at)
 
     def _named(self, name: str) -> _Watched:
@@ -264,17 +305,3 @@ def _algorithms(query: WatchedQuery, usual: Sequence[Algorithm]) -> list[Algorit
         return [each for each in usual if each.enabled]
     known = {each.name: each for each in usual}
     return [known.get(name, Algorithm(name=name)) for name in query.algorithms]
-
-
-def _score_labels(labels: Labels, version: ModelVersion) -> Labels:
-    """``anomaly_score`` with the labels of the series, ``of`` the query, by the algorithm."""
-    named = Labels({**dict(labels.items()), METRIC_NAME: version.query})
-    verdict = dict(verdict_labels(named, SCORE).items())
-    if "algorithm" in verdict:
-        verdict["exported_algorithm"] = verdict["algorithm"]
-    return Labels({**verdict, "algorithm": version.algorithm})
-
-
-def _drift_labels(version: ModelVersion) -> Labels:
-    names = {"query": version.query, "algorithm": version.algorithm}
-    return Labels({METRIC_NAME: DRIFT, **names})

@@ -101,6 +101,10 @@ class Trainer:
         self._one = asyncio.Lock()
         self.progress: dict[str, Progress] = {}
 
+    def take_settings(self, settings: TrainingSettings) -> None:
+        """Trainings that begin from now on are by these."""
+        self._settings = settings
+
     async def train(
         self, query: WatchedQuery, algorithms: Sequence[Algorithm], now: float
     ) -> list[ModelVersion]:

@@ -1,0 +1,179 @@
+"""From the scores of a watched query to anomalies: which began, grew or ended."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pynomaly.detection import telemetry
+from pynomaly.detection.algorithms.calibration import HALF, PER_DECADE
+from pynomaly.detection.contract import Usual
+from pynomaly.detection.events import CAUSES_BETWEEN, Anomaly, anomaly_id
+from pynomaly.detection.streaming.episodes import EpisodeMachine
+from pynomaly.detection.watched.config import WatchedQuery
+from pynomaly.detection.watched.identity import event_labels, metric_of
+from pynomaly.model.labels import Labels
+
+_STOPPED_SECONDS = 3600.0
+"""An anomaly of a series without a value for so long is over."""
+_APART = 10.0**-0.5
+"""Of the budget: points of a trained score that are rare lie apart more than those of the judge of
+every series, whose rarity the machine is made for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Said:
+    """What one algorithm says of the newest point: ``scores``, ``values`` ``[series]``, NaN where
+    there is none. ``reasons`` gives the feature that stands out, of every series.
+    """
+
+    algorithm: str
+    labels: Sequence[Labels]
+    values: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    usual: Usual
+    reasons: Callable[[], list[str]]
+
+
+class QueryEpisodes:
+    """The episodes of one query's series, by the rarest of its algorithms.
+
+    Of several algorithms one is rare more often than one alone: each must be rarer by as much.
+    """
+
+    def __init__(self, query: WatchedQuery, budget: float) -> None:
+        self._query = query
+        self._metric = metric_of(query.expr)
+        self._machine = EpisodeMachine(0, budget * _APART)
+        self._rows: dict[Labels, int] = {}
+        self._seen_at: NDArray[np.float64] = np.empty(0)
+        self._lasting: dict[Labels, Anomaly] = {}
+
+    def take_up(self, lasting: Iterable[Anomaly], known: Sequence[Labels]) -> list[Anomaly]:
+        """Go on with what an earlier process found; returns what of it cannot go on, ended."""
+        self._track(known)
+        place = {self._event_labels(each): each for each in self._rows}
+        over = []
+        for anomaly in lasting:
+            series = place.get(anomaly.labels)
+            if series is None:
+                over.append(anomaly.closed(anomaly.peaked_at))
+                continue
+            row = self._rows[series]
+            self._lasting[series] = anomaly
+            self._seen_at[row] = anomaly.peaked_at
+            rarity = np.array([(anomaly.score - HALF) / PER_DECADE])
+            self._machine.step(np.array([row]), rarity, np.array([self._query.step]))
+        return over
+
+    def judge(
+        self, said: Sequence[Said], at: float, handicaps: Mapping[Labels, float]
+    ) -> list[Anomaly]:
+        """Take in the newest point; the anomalies that began, grew or ended at ``at``.
+
+        ``handicaps``: decades by which those of a series must be rarer, by its event's labels.
+        """
+        ended = self._track(dict.fromkeys(each for one in said for each in one.labels))
+        names = list(self._rows)
+        rarity = self._rarity(said)
+        rows = np.flatnonzero(~np.isnan(rarity))
+        self._seen_at[rows] = at
+        steps = np.full(len(rows), self._query.step)
+        handicap = np.array([handicaps.get(self._event_labels(names[r]), 0.0) for r in rows])
+        changes = self._machine.step(rows, rarity[rows], steps, handicap)
+        changed = [anomaly.closed(max(at, anomaly.peaked_at)) for anomaly in ended]
+        for i in np.flatnonzero(changes.opened | changes.escalated).tolist():
+            series = names[rows[i]]
+            changed.append(self._told(series, said, float(changes.confidence[i]), at))
+        for i in np.flatnonzero(changes.closed & ~changes.opened).tolist():
+            over = self._lasting.pop(names[rows[i]], None)
+            if over is not None:
+                changed.append(over.closed(at))
+        return changed + self._stopped(at)
+
+    def close(self, at: float) -> list[Anomaly]:
+        """The query is watched no more: all that lasts is over."""
+        ended = [each.closed(max(at, each.peaked_at)) for each in self._lasting.values()]
+        self._lasting.clear()
+        return ended
+
+    def _event_labels(self, series: Labels) -> Labels:
+        return event_labels(series, self._metric, self._query.name)
+
+    def _track(self, known: Iterable[Labels]) -> list[Anomaly]:
+        """Have a row for each of these; returns the anomalies of those that have none now."""
+        wanted = {each: row for row, each in enumerate(known)}
+        if wanted.keys() == self._rows.keys():
+            return []
+        kept = [each for each in self._rows if each in wanted]
+        rows = np.array([self._rows[each] for each in kept], dtype=np.int64)
+        self._machine.resize(rows, len(wanted))
+        seen = np.zeros(len(wanted))
+        seen[: len(kept)] = self._seen_at[rows]
+        self._seen_at = seen
+        order = [*kept, *(each for each in wanted if each not in self._rows)]
+        self._rows = {each: row for row, each in enumerate(order)}
+        gone = [each for each in self._lasting if each not in wanted]
+        return [self._lasting.pop(each) for each in gone]
+
+    def _rarity(self, said: Sequence[Said]) -> NDArray[np.float64]:
+        """Decades below once a week, of the rarest of the algorithms together."""
+        rarity = np.full(len(self._rows), np.nan)
+        count = np.zeros(len(self._rows))
+        for one in said:
+            rows = np.array([self._rows[each] for each in one.labels], dtype=np.int64)
+            rarity[rows] = np.fmax(rarity[rows], (one.scores - HALF) / PER_DECADE)
+            count[rows] += np.isfinite(one.scores)
+        return rarity - np.log10(np.maximum(count, 1))
+
+    def _told(self, series: Labels, said: Sequence[Said], confidence: float, at: float) -> Anomaly:
+        """The anomaly of a series as it is at this point, of which an episode opened or grew."""
+        found = [(one, i) for one in said for i, each in enumerate(one.labels) if each == series]
+        found = [(one, i) for one, i in found if not math.isnan(one.scores[i])]
+        found.sort(key=lambda pair: -pair[0].scores[pair[1]])
+        high = [pair for n, pair in enumerate(found) if not n or pair[0].scores[pair[1]] >= HALF]
+        best, i = found[0]
+        labels = self._event_labels(series)
+        value = float(best.values[i])
+        expected = _or(float(best.usual.expected[i]), value)
+        anomaly = Anomaly(
+            id=anomaly_id(labels, at),
+            labels=labels,
+            started_at=at,
+            peaked_at=at,
+            ended_at=0.0,
+            score=float(best.scores[i]),
+            confidence=confidence,
+            value=value,
+            expected=expected,
+            lower=_or(float(best.usual.lower[i]), expected),
+            upper=_or(float(best.usual.upper[i]), expected),
+            direction="above" if value >= expected else "below",
+            cause=CAUSES_BETWEEN.join(f"{one.algorithm}/{one.reasons()[n]}" for one, n in high),
+            watched=self._query.name,
+            expr=self._query.expr,
+        )
+        before = self._lasting.get(series)
+        if before is not None:
+            anomaly = before.grown(anomaly)
+        else:
+            telemetry.EVENTS.labels(anomaly.severity.value).inc()
+        self._lasting[series] = anomaly
+        return anomaly
+
+    def _stopped(self, at: float) -> list[Anomaly]:
+        """The end of those whose series gives no value any more."""
+        found = []
+        for series, anomaly in list(self._lasting.items()):
+            seen = float(self._seen_at[self._rows[series]])
+            if at - seen >= _STOPPED_SECONDS:
+                del self._lasting[series]
+                found.append(replace(anomaly, ended_at=max(seen, anomaly.peaked_at)))
+        return found
+
+
+def _or(number: float, otherwise: float) -> float:
+    """A detector that knows too little of one of its measures has no band: its middle stands."""
+    return otherwise if math.isnan(number) else number
