@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pynomaly.detection.company import Company
+from pynomaly.detection.gaps.service import GapJudge
 from pynomaly.detection.points import LastSamples
 from pynomaly.detection.streaming.episodes import Episodes
 from pynomaly.detection.streaming.scorer import StreamScorer
@@ -29,6 +31,8 @@ class Remembered:
     last: LastSamples
     scorer: StreamScorer
     episodes: Episodes
+    gaps: GapJudge
+    company: Company
 
 
 def save(path: Path, known: Remembered) -> None:
@@ -44,6 +48,8 @@ def save(path: Path, known: Remembered) -> None:
         **known.last.arrays("last"),
         **known.scorer.arrays(),
         **known.episodes.arrays("episodes"),
+        **known.gaps.arrays(),
+        **known.company.arrays(),
     }
     beside = path.with_suffix(".new")
     with beside.open("wb") as file:
@@ -53,20 +59,29 @@ def save(path: Path, known: Remembered) -> None:
     beside.replace(path)
 
 
-def load(path: Path, min_points: int) -> Remembered | None:
-    """What was saved; None when there is nothing, or nothing that this version can read."""
+def load(path: Path, min_points: int, gaps: GapJudge, company: Company) -> Remembered | None:
+    """What was saved; None when there is nothing, or nothing that this version can read.
+
+    ``gaps`` and ``company`` take up their own parts.
+    """
     if not path.exists():
         return None
     try:
         with np.load(path, allow_pickle=False) as arrays:
             labels = json.loads(arrays[_LABELS].tobytes())
-            return Remembered(
+            last = LastSamples.of_arrays("last", arrays)
+            gaps.take_up(arrays, len(last.ms))
+            known = Remembered(
                 [Labels(each) for each in labels],
                 int(arrays[_SEEN]),
-                LastSamples.of_arrays("last", arrays),
+                last,
                 StreamScorer.of_arrays(arrays, min_points),
                 Episodes.of_arrays("episodes", arrays),
+                gaps,
+                company,
             )
+            company.take_up(arrays, len(last.ms))  # when nothing else can fail
+            return known
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         log.warning("%s cannot be read, so that series are learnt anew: %s", path, error)
         return None

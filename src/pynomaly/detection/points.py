@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pynomaly.detection.gaps.arrivals import Arrivals, arrivals
 from pynomaly.detection.streaming.columns import Column, Columns, Rows
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import SeriesSamples, is_stale
@@ -51,6 +52,8 @@ class Points:
         self.last = LastSamples.blank(_FIRST_ROWS)
         self.left_out = 0
         """How many series of the last ``next_points`` call were beyond ``max_series``."""
+        self.arrived: Arrivals
+        """What came of each series in the last ``next_points`` call."""
         self._max = max_series
         self._resized = resized
         self._rows: dict[Labels, int] = {}
@@ -79,6 +82,7 @@ class Points:
         """
         found, at = self._newest(samples)
         rows = self._rows_of([samples.labels[i] for i in found.tolist()])
+        self.arrived = arrivals(samples, found, rows)
         at, rows = at[rows >= 0], rows[rows >= 0]
         order = np.argsort(rows)
         at, rows = at[order], rows[order]

@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pynomaly.detection import memory, telemetry
+from pynomaly.detection.company import Company
 from pynomaly.detection.config import DetectionSettings
 from pynomaly.detection.events import Anomaly
+from pynomaly.detection.gaps.findings import GAPS
+from pynomaly.detection.gaps.service import GapJudge, Tick
 from pynomaly.detection.lasting import Judged, Lasting
 from pynomaly.detection.points import Points, between
 from pynomaly.detection.repository import AnomalyLog
@@ -87,6 +90,8 @@ class Judge:
         self._lasting = Lasting()
         self._handicaps: Mapping[Labels, float] = {}
         self.progress = Progress()
+        self._gaps = GapJudge()
+        self._company = Company(self._settings)
         self._points = Points(self._settings.max_series, self._resize)
         self._verdicts = Verdicts(self._settings.floor, self._settings.band_from)
         self._watched = compile_anchored(self._settings.watch or "^$")
@@ -128,8 +133,9 @@ class Judge:
 
     async def _run(self, due_ms: int) -> tuple[SampleBatch, list[Anomaly]]:
         await self._catch_up(due_ms - self._step)
-        samples = await self._read(max(self._seen_to, due_ms - self._step), due_ms)
-        return await asyncio.to_thread(self._judge, samples, due_ms)
+        since_ms = max(self._seen_to, due_ms - self._step)
+        samples = await self._read(since_ms, due_ms)
+        return await asyncio.to_thread(self._judge, samples, since_ms, due_ms)
 
     async def _catch_up(self, until_ms: int) -> None:
         """Learn from what was stored before, piece by piece, so that memory stays bounded."""
@@ -159,17 +165,21 @@ class Judge:
         if not len(samples.ts):
             return
         for start in range(since_ms, until_ms, self._step):
-            part = between(samples, start, min(start + self._step, until_ms))
-            rows, ms, values = self._points.next_points(part)
+            end = min(start + self._step, until_ms)
+            rows, ms, values = self._points.next_points(between(samples, start, end))
+            self._gaps.follow(self._points.arrived, start, end, self._points.labels)
             if len(rows):
                 self._step_all(rows, ms, values)
 
-    def _judge(self, samples: SeriesSamples, due_ms: int) -> tuple[SampleBatch, list[Anomaly]]:
+    def _judge(
+        self, samples: SeriesSamples, since_ms: int, due_ms: int
+    ) -> tuple[SampleBatch, list[Anomaly]]:
         rows, ms, values = self._points.next_points(samples)
+        self._gaps.follow(self._points.arrived, since_ms, due_ms, self._points.labels, live=True)
         telemetry.SERIES.set(len(self._points))
         telemetry.LEFT_OUT.set(self._points.left_out)
         if not len(rows):
-            return SampleBatch.of([]), self._over(due_ms)
+            return SampleBatch.of([]), self._missing(due_ms) + self._over(due_ms)
         scored, changes = self._step_all(rows, ms, values)
         known = ~np.isnan(scored.score)
         telemetry.JUDGED.inc(int(np.count_nonzero(known)))
@@ -179,9 +189,11 @@ class Judge:
         labels = [self._points.labels[row] for row in rows.tolist()]
         watched = np.array([bool(self._watched.fullmatch(each.name)) for each in labels])
         batch = self._verdicts.batch(labels, scored, watched, due_ms)
-        judged = Judged(rows, values, scored, changes)
-        changed = self._lasting.changed(judged, self._points.labels, due_ms / 1000)
-        changed += self._over(due_ms)
+        judged = Judged(rows, values, scored, changes, self._company.beside)
+        known_rows = self._points.labels
+        changed = self._lasting.changed(judged, known_rows, due_ms / 1000, self._gaps.rows)
+        changed += self._company.told(judged, known_rows, self._lasting, due_ms / 1000)
+        changed += self._missing(due_ms) + self._over(due_ms)
         if self._points.forget(due_ms - round(_FORGET_SECONDS * 1000)):
             self._verdicts.forget_but(self._points.labels)
         return batch, changed
@@ -192,6 +204,8 @@ class Judge:
         seconds = ms // 1000 + self._offset(int(ms[0]))
         scored = self._scorer.update(rows, seconds, values)
         interval, handicap = self._scorer.interval(rows), self._handicap(rows)
+        scored = self._company.heed(rows, self._points.labels, values, scored, interval)
+        self._gaps.rates(rows, seconds, values, self._points.last.counter, handicap)
         return scored, self._episodes.step(rows, scored.rarity, interval, handicap)
 
     def _handicap(self, rows: Rows) -> NDArray[np.float64]:
@@ -204,6 +218,19 @@ class Judge:
                 if at < len(rows) and rows[at] == row:
                     found[at] = decades
         return found
+
+    def _missing(self, due_ms: int) -> list[Anomaly]:
+        """What does not come that should, and what comes again."""
+        return self._gaps.judge(
+            Tick(
+                self._points.labels,
+                self._points.last,
+                due_ms,
+                self._handicap(np.arange(len(self._points))),
+                self._lasting.take_below,
+                self._lasting.__contains__,
+            )
+        )
 
     def _offset(self, at_ms: int) -> int:
         """Seconds by which the zone's clocks are ahead of UTC."""
@@ -221,7 +248,8 @@ class Judge:
         for row, _ in self._lasting.items():
             newest_ms = int(self._points.last.ms[row])
             stopped = due_ms - newest_ms >= _STOPPED_SECONDS * 1000
-            if stopped or not self._episodes.open(np.array([row]))[0]:
+            lasts = self._episodes.open(np.array([row]))[0] or self._company.holds(row)
+            if stopped or not lasts:
                 ended.append(self._lasting.end(row, newest_ms / 1000))
         return ended
 
@@ -236,6 +264,8 @@ class Judge:
     def _resize(self, rows: Rows, size: int) -> None:
         self._scorer.resize(rows, size)
         self._episodes.resize(rows, size)
+        self._gaps.resize(rows, size)
+        self._company.resize(rows, size)
         self._lasting.moved({old: new for new, old in enumerate(rows.tolist())})
 
     def _save(self, path: Path) -> None:
@@ -247,6 +277,8 @@ class Judge:
             self._points.last,
             self._scorer,
             self._episodes.state,
+            self._gaps,
+            self._company,
         )
         try:
             memory.save(path, known)
@@ -254,7 +286,7 @@ class Judge:
             log.warning("what was learnt of the series is not saved: %s", error)
 
     def _restore(self, path: Path) -> None:
-        known = memory.load(path, self._settings.min_points)
+        known = memory.load(path, self._settings.min_points, self._gaps, self._company)
         if known is None:
             return
         self._scorer = known.scorer
@@ -262,4 +294,7 @@ class Judge:
         self._points.restore(known.labels, known.last)
         self._seen_to = known.seen_to_ms
         if self._anomalies is not None:
-            self._lasting.restore(known.labels, self._anomalies.open())
+            lasting = self._anomalies.open()
+            self._gaps.restore(known.labels, lasting)
+            self._lasting.restore(known.labels, [a for a in lasting if a.cause not in GAPS])
+            self._company.restore(self._lasting)
