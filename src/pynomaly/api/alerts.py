@@ -16,6 +16,7 @@ from pynomaly.alerting.explain.service import Explainer
 from pynomaly.alerting.manager import AlertManager
 from pynomaly.alerting.notifications.history import HistoryFilter, Sent
 from pynomaly.api.rules import rfc3339
+from pynomaly.calendar.events import Occurrence
 from pynomaly.model.alert import Alert, AlertState
 from pynomaly.model.clock import Clock
 from pynomaly.model.errors import BadInput
@@ -117,14 +118,22 @@ def _standing(alert: Alert, manager: AlertManager | None, clock: Clock | None) -
     """Whom a firing alert goes to, and what holds it back."""
     if manager is None or clock is None or alert.state is not AlertState.FIRING:
         return {}
-    found = manager.setup.inhibitor.inhibited_by(alert.fingerprint, alert.labels, clock.now())
+    now = clock.now()
+    found = manager.setup.inhibitor.inhibited_by(alert.fingerprint, alert.labels, now)
     known = manager.alerts.get(alert.fingerprint)
     return {
         "receivers": [route.receiver for route in manager.setup.route.match(alert.labels)],
         "silenced_by": list(manager.silencer.silenced_by(alert.fingerprint, alert.labels)),
         "inhibited_by": [found.source] if found is not None else [],
+        "maintenance": [_window(each) for each in manager.maintenance.windows(alert.labels, now)],
         "source": known.source if known is not None else "rules",
     }
+
+
+def _window(window: Occurrence) -> dict[str, str]:
+    """A window of maintenance that holds an alert back."""
+    event = window.event
+    return {"id": event.id, "title": event.title, "ends_at": rfc3339(window.ends_at)}
 
 
 def _shown(alert: Alert) -> dict[str, Any]:

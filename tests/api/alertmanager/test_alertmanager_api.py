@@ -196,6 +196,31 @@ async def test_groups_are_listed_with_their_receivers_and_what_mutes_them(api: C
     assert await api.get("/alerts/groups", filter="i=x") == []
 
 
+async def test_an_alert_in_maintenance_is_muted_and_left_out_with_what_is_silenced(
+    api: Client,
+) -> None:
+    api.story.maintain("i=a", -60, 60)
+    await api.alert(i="a")
+    await api.alert(i="b")
+    (held,) = await api.get("/alerts", filter="i=a")
+    assert held["status"] == {
+        "inhibitedBy": [],
+        "mutedBy": ["maintenance: new disks"],
+        "silencedBy": [],
+        "state": "suppressed",
+    }
+    # As `amtool alert query` asks, and as with --silenced.
+    assert await api.names(active="true", silenced="false", inhibited="false") == {"b"}
+    assert await api.names(active="false", silenced="true", inhibited="false") == {"a"}
+    groups = await api.get("/alerts/groups")
+    assert [a["status"]["mutedBy"] for g in groups for a in g["alerts"]] == [
+        ["maintenance: new disks"],
+        [],
+    ]
+    (group,) = await api.get("/alerts/groups", muted="false")
+    assert [alert["labels"]["i"] for alert in group["alerts"]] == ["b"]
+
+
 async def test_a_silence_is_created_read_changed_and_expired(api: Client) -> None:
     status, body = await api.silence(annotations={"ticket": "1"})
     assert status == 200

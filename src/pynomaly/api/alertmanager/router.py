@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -25,6 +25,7 @@ from pynomaly.api.alertmanager.filters import (
     names_matchers,
 )
 from pynomaly.api.alertmanager.wire import (
+    Blame,
     moment,
     read_alerts,
     read_silence,
@@ -122,9 +123,7 @@ class _Api:
                 continue
             names = [route.receiver for route in root.match(alert.labels)]
             if any(map(wanted.takes, names)) and (blame := choice.takes(alert, now)) is not None:
-                silenced, inhibited = blame
-                shown = show_alert(alert, names, silenced_by=silenced, inhibited_by=inhibited)
-                found.append(shown)
+                found.append(show_alert(alert, names, blame))
         return await asyncio.to_thread(json, found)
 
     async def groups(self, request: Request) -> Response:
@@ -138,7 +137,8 @@ class _Api:
             muted_by = manager.muted_by(group.route, now)
             if not wanted.takes(group.route.receiver) or (muted_by and not with_muted):
                 continue
-            shown = list(self._show_group(choice, group.sorted_alerts(), muted_by, now))
+            alerts = group.sorted_alerts()
+            shown = list(self._show_group(choice, alerts, muted_by, now, with_muted=with_muted))
             if shown:
                 found.append(
                     {
@@ -156,15 +156,16 @@ class _Api:
         alerts: Sequence[ReceivedAlert],
         muted_by: Sequence[str],
         now: float,
+        *,
+        with_muted: bool,
     ) -> Iterator[dict[str, Any]]:
         for alert in alerts:
             if not choice.may(alert, now) or (blame := choice.takes(alert, now)) is None:
                 continue
-            silenced, inhibited = blame
+            if blame.muted_by and not with_muted:
+                continue
             names = sorted(r.receiver for r in self._manager.setup.route.match(alert.labels))
-            yield show_alert(
-                alert, names, silenced_by=silenced, inhibited_by=inhibited, muted_by=muted_by
-            )
+            yield show_alert(alert, names, replace(blame, muted_by=(*muted_by, *blame.muted_by)))
 
     async def post_alerts(self, request: Request) -> Response:
         """Take alerts in; 200 when they are stored, 400 if some of them could not be taken."""
@@ -222,18 +223,25 @@ class _Choice:
         """Whether it fires and has the labels."""
         return not alert.ends_at < now and match_labels(self._matchers, alert.labels)
 
-    def takes(self, alert: ReceivedAlert, now: float) -> tuple[Sequence[str], Sequence[str]] | None:
-        """Who silences and who inhibits it; None if it is not asked for."""
+    def takes(self, alert: ReceivedAlert, now: float) -> Blame | None:
+        """What holds it back; None if it is not asked for.
+
+        Windows of maintenance are none of Alertmanager's: they mute, and who asks for what is not
+        silenced does not ask for that either.
+        """
         silenced = self._manager.silencer.silenced_by(alert.fingerprint, alert.labels)
         inhibitor = self._manager.setup.inhibitor
         found = inhibitor.inhibited_by(alert.fingerprint, alert.labels, now)
         inhibited = (found.source,) if found is not None else ()
+        windows = self._manager.maintenance.windows(alert.labels, now)
+        quiet = bool(silenced or windows)
         wanted = (
-            (self._active or silenced or inhibited)
-            and (self._silenced or not silenced)
+            (self._active or quiet or inhibited)
+            and (self._silenced or not quiet)
             and (self._inhibited or not inhibited)
         )
-        return (silenced, inhibited) if wanted else None
+        muted_by = tuple(f"maintenance: {window.event.title}" for window in windows)
+        return Blame(silenced, inhibited, muted_by) if wanted else None
 
 
 async def _document(request: Request) -> object:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -125,16 +126,20 @@ def _once_each(pairs: tuple[tuple[str, str], ...]) -> Labels:
     return Labels.from_sorted(tuple((sys.intern(n), sys.intern(v)) for n, v in pairs))
 
 
-def show_alert(
-    alert: ReceivedAlert,
-    receivers: Iterable[str],
-    *,
-    silenced_by: Sequence[str],
-    inhibited_by: Sequence[str],
-    muted_by: Sequence[str] = (),
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """What holds an alert back: ids of silences, fingerprints of alerts, names of times."""
+
+    silenced_by: Sequence[str] = ()
+    inhibited_by: Sequence[str] = ()
+    muted_by: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.silenced_by or self.inhibited_by or self.muted_by)
+
+
+def show_alert(alert: ReceivedAlert, receivers: Iterable[str], blame: Blame) -> dict[str, Any]:
     """A ``gettableAlert``."""
-    suppressed = silenced_by or inhibited_by or muted_by
     return {
         "annotations": dict(alert.annotations.pairs),
         "endsAt": moment(alert.ends_at),
@@ -142,10 +147,10 @@ def show_alert(
         "receivers": [{"name": name} for name in receivers],
         "startsAt": moment(alert.starts_at),
         "status": {
-            "inhibitedBy": list(inhibited_by),
-            "mutedBy": list(muted_by),
-            "silencedBy": list(silenced_by),
-            "state": "suppressed" if suppressed else "active",
+            "inhibitedBy": list(blame.inhibited_by),
+            "mutedBy": list(blame.muted_by),
+            "silencedBy": list(blame.silenced_by),
+            "state": "suppressed" if blame else "active",
         },
         "updatedAt": moment(alert.updated_at),
         "generatorURL": alert.generator_url,
