@@ -4,10 +4,39 @@ import zoneinfo
 
 from pydantic import Field, field_validator
 
+from pynomaly.detection.peers.siblings import INSTANCE_LIKE
 from pynomaly.model.document import Section
 from pynomaly.model.duration import Duration
 from pynomaly.model.errors import BadInput
 from pynomaly.model.matcher import compile_anchored
+
+
+class PeerSettings(Section):
+    """Series that are alike, judged by one another."""
+
+    enabled: bool = Field(default=True, description="Compare each series with its siblings.")
+    by: list[str] = Field(
+        default=list(INSTANCE_LIKE),
+        description="Labels that tell siblings apart: series that differ in nothing else are "
+        "compared with one another. The first that a series has names it.",
+    )
+    least: int = Field(default=5, ge=3, description="How many series must be alike to be compared.")
+
+
+class JointSettings(Section):
+    """What moves together is told as one event."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Tell also what is little in each series of a service, and rare in all of "
+        "them together.",
+    )
+    within: Duration = Field(
+        default=300.0,
+        ge=0,
+        description="Anomalies that begin so soon after each other in related series (of one "
+        "service, pod or host, or siblings) are one event.",
+    )
 
 
 class DetectionSettings(Section):
@@ -63,6 +92,12 @@ class DetectionSettings(Section):
     timezone: str = Field(
         default="UTC",
         description="The zone whose hours and weekdays seasons follow, such as `Europe/Berlin`.",
+    )
+    peers: PeerSettings = Field(
+        default=PeerSettings(), description="Series that are alike, judged by one another."
+    )
+    joint: JointSettings = Field(
+        default=JointSettings(), description="What moves together is told as one event."
     )
 
     @field_validator("exclude", "watch")

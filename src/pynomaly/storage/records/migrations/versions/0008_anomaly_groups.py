@@ -1,12 +1,14 @@
 """Anomalies that moved together are one event; how an anomaly differs from its siblings."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
 down_revision = "0007"
 
-_COLUMNS = (
+_COLUMNS: tuple[tuple[str, Any, Any], ...] = (
     ("group_id", sa.Text(), sa.text("''")),
     ("together", sa.Double(), "0"),
     ("peer", sa.Text(), sa.text("''")),
