@@ -15,6 +15,8 @@ class Action(StrEnum):
     ALERTS_READ = "alerts:read"
     ALERTS_SEND = "alerts:send"
     ALERTS_WRITE = "alerts:write"
+    EVENTS_READ = "events:read"
+    EVENTS_WRITE = "events:write"
     RULES_READ = "rules:read"
     CONFIG_READ = "config:read"
     CONFIG_WRITE = "config:write"
@@ -34,7 +36,7 @@ class Action(StrEnum):
 
 
 _BULK = frozenset({Action.METRICS_WRITE, Action.ALERTS_SEND})  # what machines send
-_WRITES = _BULK | {Action.ALERTS_WRITE, Action.CONFIG_WRITE, Action.ADMIN}
+_WRITES = _BULK | {Action.ALERTS_WRITE, Action.EVENTS_WRITE, Action.CONFIG_WRITE, Action.ADMIN}
 
 
 class PrincipalKind(StrEnum):

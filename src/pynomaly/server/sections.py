@@ -20,6 +20,7 @@ from pydantic.config import JsonDict
 from pynomaly.access.config import AccessSettings
 from pynomaly.alerting.alertmanager.defaults import ChannelSettings
 from pynomaly.alerting.config import AlertingSettings
+from pynomaly.calendar.config import CalendarSettings
 from pynomaly.detection.config import DetectionSettings
 from pynomaly.detection.watched.config import Algorithm, TrainingSettings, WatchedQuery
 from pynomaly.ingest.host.config import HostSection
@@ -296,6 +297,7 @@ class Configuration(Section):
     query: QuerySettings = QuerySettings()
     rules: RulesSection = RulesSection()
     alerting: AlertingSettings = AlertingSettings()
+    calendar: CalendarSettings = CalendarSettings()
     web: WebSettings = WebSettings.model_validate({})
     logging: LoggingSection = LoggingSection()
     integrations: IntegrationsSection = IntegrationsSection()

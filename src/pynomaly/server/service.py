@@ -27,6 +27,7 @@ from pynomaly.api import alertmanager as alertmanager_api
 from pynomaly.api import alerts as alerts_api
 from pynomaly.api import app as api_app
 from pynomaly.api import control, detection_models, health, ingest, prometheus
+from pynomaly.api import events as events_api
 from pynomaly.api import notifications as notifications_api
 from pynomaly.api import queries as queries_api
 from pynomaly.api import routing as routing_api
@@ -55,6 +56,7 @@ from pynomaly.server import effective, prometheus_api
 from pynomaly.server.administration import NothingHere, StoreAdministration
 from pynomaly.server.alerting import Alerting
 from pynomaly.server.backends import Backend, Site, open_backend
+from pynomaly.server.calendar import keep_calendar
 from pynomaly.server.detection import detect
 from pynomaly.server.files import NamedFiles, load_named_files
 from pynomaly.server.health import HealthBoard, of_attempts, of_job, of_scraping, of_trouble
@@ -138,6 +140,7 @@ class Service:
         self.place = self._backend.place
         records = self._records = await self._open_records()
         audit = await self._keep_audit(records)
+        self._calendar = await keep_calendar(self._site(), records)
         await self._observe_itself()
         self._rules = await self._evaluate_rules(files)
         self._backtests = self._look_back()
@@ -402,6 +405,7 @@ class Service:
                     self._clock,
                 ),
                 self._detection.for_api(self._clock),
+                events_api.router(self._calendar, self._clock),
                 detection_models.router(self._watched.queries),
                 health.router(self.health),
                 control.router(self.reload),
