@@ -1,92 +1,14 @@
 """Watched queries: trained on history, judged, kept up to date, rolled back."""
 
 import logging
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
+from watched_world import DAYS, START, STEP, World, trained
 
-from pynomaly.detection.watched.config import Algorithm, TrainingSettings, WatchedQuery
-from pynomaly.detection.watched.models import ModelFiles, ModelRepository, NoSuchModel
-from pynomaly.detection.watched.service import NoSuchQuery, WatchedQueries
-from pynomaly.model.clock import FakeClock
-from pynomaly.model.labels import Labels
-from pynomaly.model.samples import SampleBatch
-from pynomaly.promql.contract import Matrix
-from pynomaly.promql.local import LocalQuerier
+from pynomaly.detection.watched.models import NoSuchModel
+from pynomaly.detection.watched.service import NoSuchQuery
 from pynomaly.storage.records import Records, RecordsSettings
-from pynomaly.storage.samples.memory import MemorySamples
-
-STEP = 300
-START = 1_699_920_000  # on the grid of steps
-DAYS = 3
-
-
-class World:
-    """Three days of two series, in memory, and the watched query ``load``."""
-
-    def __init__(self, records: Records, folder: Path, **query: Any) -> None:
-        self.samples = MemorySamples()
-        self.querier = LocalQuerier(self.samples, ThreadPoolExecutor(1))
-        self.clock = FakeClock(START)
-        self.models = ModelRepository(records)
-        self.folder = folder
-        self.rng = np.random.default_rng(4)
-        self.query = WatchedQuery.model_validate(
-            {"name": "load", "expr": "busy", "step": "5m", "algorithms": ["statistical"], **query}
-        )
-        self.settings = TrainingSettings.model_validate({"keep_versions": 2, "retrain_every": "1d"})
-
-    @asynccontextmanager
-    async def watching(self) -> AsyncIterator[WatchedQueries]:
-        watched = WatchedQueries(
-            [self.query],
-            [Algorithm(name="seasonal")],
-            self.settings,
-            self.querier,
-            self.samples,
-            self.models,
-            ModelFiles(self.folder),
-            self.clock,
-        )
-        await watched.start()
-        yield watched
-        await watched.close()
-
-    async def store(self, steps: int, value: float = 50.0) -> None:
-        """Samples of two hosts for so many steps; then it is the time of the last."""
-        rows = []
-        for _ in range(steps):
-            self.clock._now += STEP
-            for host in ("a", "b"):
-                labels = Labels({"__name__": "busy", "host": host, "algorithm": "round-robin"})
-                at = round(self.clock.now() * 1000)
-                rows.append((labels, at, value + float(self.rng.normal())))
-        await self.samples.append(SampleBatch.of(rows))
-
-    async def read(self, expr: str) -> dict[str, float]:
-        found = await self.querier.instant(expr, round(self.clock.now() * 1000))
-        assert isinstance(found.value, Matrix)
-        return {
-            labels.get("host", ""): value
-            for labels, value in zip(found.value.labels, found.value.values[:, 0], strict=True)
-        }
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Any:
-    records = Records.open(RecordsSettings(), tmp_path)
-    yield World(records, tmp_path / "models")
-    records.close()
-
-
-async def trained(watched: WatchedQueries) -> None:
-    watched.train_soon("load")
-    await watched._trainings["load"]
 
 
 async def test_a_trained_model_writes_scores_by_its_algorithm(world: World) -> None:
