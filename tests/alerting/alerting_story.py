@@ -118,10 +118,10 @@ class Story:
     def now(self) -> float:
         return self.clock.now() - BEGIN
 
-    async def until(self, at: float) -> None:
+    async def until(self, at: float, step: float = 0.05) -> None:
         """Let the time pass, in steps that give everything its turn."""
         while (left := at - self.now) > 1e-5:
-            await self.clock.advance(min(0.05, left))
+            await self.clock.advance(min(step, left))
             for _ in range(30):
                 await asyncio.sleep(0)
         self.clock._now = BEGIN + at  # without what rounding left of it
@@ -206,6 +206,7 @@ class Story:
             self.clock,
             retention=5 * DAY,
             maintenance=MaintenanceWindows(self.plan),
+            noise=self.noise,
         )
 
     def _setup(self) -> Setup:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pynomaly.alerting.notifications.entry import State
 from pynomaly.alerting.verdict import Trace
@@ -126,6 +126,15 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Give up what is held open. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class Acknowledging(Protocol):
+    """A channel that can say that somebody works on what it told of."""
+
+    async def acknowledge(self, notification: Notification) -> Delivery:
+        """Try once, for the group of a notification; does not raise."""
         ...
 
 

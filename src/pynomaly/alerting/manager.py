@@ -11,9 +11,12 @@ from pynomaly.alerting.alerts.service import Alerts
 from pynomaly.alerting.dispatch.dispatcher import Dispatcher, RenderLabels
 from pynomaly.alerting.dispatch.group import Group
 from pynomaly.alerting.dispatch.order import label_order
+from pynomaly.alerting.explain.explanation import Telling
 from pynomaly.alerting.explain.journal import VerdictJournal
 from pynomaly.alerting.inhibition.inhibitor import Inhibitor
 from pynomaly.alerting.maintenance import MaintenanceWindows
+from pynomaly.alerting.noise.config import NoiseSettings
+from pynomaly.alerting.noise.control import NoiseControl
 from pynomaly.alerting.notifications.log import NotificationLog
 from pynomaly.alerting.pipeline.stages import Parts, Way, pipeline
 from pynomaly.alerting.silences.service import Silences
@@ -30,9 +33,15 @@ _PATIENCE = 5.0
 Ways = Mapping[str, Sequence[Way]]
 """The ways to tell each receiver, by its name."""
 
+Elsewhere = Callable[[ReceivedAlert], tuple[Telling, ...]]
+"""Where those stand with an alert that route and deliver in our stead."""
+
 
 class Setup:
-    """A configuration and what was made of it: routes, ways to tell, intervals, inhibition."""
+    """A configuration and what was made of it: routes, ways to tell, intervals, inhibition.
+
+    ``elsewhere`` is given where alerts go to Alertmanagers, which do all of that.
+    """
 
     def __init__(
         self,
@@ -41,8 +50,10 @@ class Setup:
         *,
         render_labels: RenderLabels = lambda notification: notification.route_labels,
         close: Callable[[], Awaitable[None]] | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.config = config
+        self.elsewhere = elsewhere
         self.route: Route = build_routes(config)
         self.ways = ways
         self.intervals = config.intervals
@@ -70,6 +81,7 @@ class AlertManager:
         *,
         retention: float,
         maintenance: MaintenanceWindows | None = None,
+        noise: NoiseSettings | None = None,
     ) -> None:
         self._clock = clock
         self.maintenance = maintenance or MaintenanceWindows()
@@ -78,6 +90,7 @@ class AlertManager:
         self.silencer = Silencer(self.silences, clock)
         self.log = NotificationLog(records, commits, clock, retention=retention)
         self.journal = VerdictJournal(commits, clock, retention=retention)
+        self.noise = NoiseControl(records, commits, clock, self.alerts, noise or NoiseSettings())
         self.alerts.subscribe(self._receive, self._forget)
         self._dispatcher: Dispatcher | None = None
         self._setup: Setup | None = None
@@ -105,6 +118,7 @@ class AlertManager:
         await self.silences.start()
         await self.log.start()
         await self.alerts.start()
+        await self.noise.start()
         self.apply(setup)
 
     def apply(self, setup: Setup) -> None:
@@ -121,6 +135,7 @@ class AlertManager:
             silencer=self.silencer,
             maintenance=self.maintenance,
             log=self.log,
+            noise=self.noise,
             clock=self._clock,
         )
         self._dispatcher = Dispatcher(
@@ -128,7 +143,7 @@ class AlertManager:
             pipeline(parts, setup.ways),
             self._clock,
             settled=self.alerts.settle,
-            looked=self.journal.looked,
+            looked=self._looked,
             render_labels=setup.render_labels,
         )
         self._dispatcher.start(self.alerts.unsettled())
@@ -166,6 +181,7 @@ class AlertManager:
         await self.alerts.maintain(due)
         await self.log.maintain(due)
         await self.journal.maintain(due)
+        await self.noise.maintain(due)
 
     async def collect_garbage(self, due: float = 0.0) -> None:
         """Forget what is over; run it every few minutes.
@@ -175,16 +191,22 @@ class AlertManager:
         """
         self.alerts.collect_garbage()
         await self.silences.collect_garbage(due)
-        for part in (self.alerts, self.log, self.journal):
+        for part in (self.alerts, self.log, self.journal, self.noise):
             await part.prune(due)
 
     def _receive(self, alerts: Sequence[ReceivedAlert]) -> None:
         self.setup.inhibitor.observe(alerts)
+        self.noise.firings.receive(alerts)
         self.dispatcher.receive(alerts)
 
     def _forget(self, alerts: Sequence[ReceivedAlert]) -> None:
         self.setup.inhibitor.forget(alerts)
         self.silencer.forget(alert.fingerprint for alert in alerts)
+        self.noise.forget(alerts)
+
+    def _looked(self, group: Group) -> None:
+        self.journal.looked(group)
+        self.noise.firings.looked(group)
 
     def _retire(self, dispatcher: Dispatcher, setup: Setup) -> None:
         async def close() -> None:

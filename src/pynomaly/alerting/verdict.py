@@ -29,12 +29,21 @@ class Telling:
 
 @dataclass(slots=True, eq=False)
 class Trace:
-    """One passage of a group through the pipeline. ``held``: by fingerprint."""
+    """One passage of a group through the pipeline. ``held``: by fingerprint.
+
+    ``waiting``: alerts whose end is told later, so that their group must not forget them.
+    """
 
     at: float = 0.0
     held: dict[str, Verdict] = field(default_factory=dict)
     tellings: list[Telling] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set)
 
     def hold(self, fingerprints: Sequence[str], verdict: Verdict) -> None:
         """One verdict on several alerts."""
         self.held.update(dict.fromkeys(fingerprints, verdict))
+
+    def wait(self, fingerprint: str, verdict: Verdict) -> None:
+        """The end of an alert is told later; until then it is told as firing."""
+        self.held[fingerprint] = verdict
+        self.waiting.add(fingerprint)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.alerting.channels.build import build
 from pynomaly.alerting.channels.messages import Messages
-from pynomaly.alerting.contract import Channel, Notification, Stopped
+from pynomaly.alerting.contract import Acknowledging, Channel, Notification, Stopped
 from pynomaly.alerting.delivery.dead_letters import DeadLetters, OrKeep
 from pynomaly.alerting.delivery.deliver import Deliver
 from pynomaly.alerting.delivery.errors import NoSuchReceiver
@@ -54,6 +54,7 @@ class Receivers:
                         name,
                         settings.send_resolved,
                         [OrKeep(deliver, letters) if letters else deliver],
+                        channel.acknowledge if isinstance(channel, Acknowledging) else None,
                     )
                 )
 

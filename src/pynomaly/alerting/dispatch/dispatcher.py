@@ -153,6 +153,8 @@ class Dispatcher:
             group.trace = notification.trace
             self._looked(group)
             if ok:
+                for fingerprint in notification.trace.waiting:
+                    told.pop(fingerprint, None)
                 self._drop(group, group.drop_resolved(told, now))
             if not group.late or group.ended:
                 break

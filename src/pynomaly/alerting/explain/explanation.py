@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pynomaly.alerting.acknowledgements.acknowledgement import Acknowledgement
 from pynomaly.alerting.alerts.alert import ReceivedAlert
+from pynomaly.alerting.flapping.detector import Flap
 from pynomaly.alerting.notifications.history import Sent
 from pynomaly.alerting.verdict import Verdict
 
@@ -46,11 +48,24 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
+class NoiseStanding:
+    """``suppressed_by``: the rules that hold an alert back from some receiver."""
+
+    suppressed_by: tuple[str, ...] = ()
+    acknowledgement: Acknowledgement | None = None
+    flap: Flap | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """All that is known of an alert. ``verdicts`` and ``sent``: its past, the newest first."""
+    """All that is known of an alert. ``verdicts`` and ``sent``: its past, the newest first.
+
+    ``noise``: the rules that suppress it, who acknowledged it, and whether it flaps.
+    """
 
     alert: ReceivedAlert
     firing: bool
     paths: tuple[Path, ...]
     verdicts: Sequence[dict[str, Any]]
     sent: Sequence[Sent]
+    noise: NoiseStanding

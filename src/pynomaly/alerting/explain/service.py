@@ -11,10 +11,11 @@ from pynomaly.alerting.alerts.alert import ReceivedAlert
 from pynomaly.alerting.dispatch.group import Group, group_key
 from pynomaly.alerting.explain import repository
 from pynomaly.alerting.explain.explanation import Explanation, Path, Telling
-from pynomaly.alerting.manager import AlertManager
+from pynomaly.alerting.explain.noise import as_told, held_by_noise, standing
+from pynomaly.alerting.manager import AlertManager, Elsewhere
 from pynomaly.alerting.notifications.entry import Entry, Place, State
 from pynomaly.alerting.notifications.history import HistoryFilter, Sent
-from pynomaly.alerting.pipeline.deduplicate import why_tell
+from pynomaly.alerting.pipeline.deduplicate import Reason, why_tell
 from pynomaly.alerting.pipeline.stages import Way
 from pynomaly.alerting.verdict import Verdict
 from pynomaly.model.clock import Clock
@@ -58,8 +59,9 @@ class Explainer:
         verdicts = await asyncio.to_thread(repository.find, self._records, fingerprint)
         routes = self._manager.setup.route.match(alert.labels)
         paths = tuple(self._path(alert, route, sent) for route in routes)
-        firing = not alert.resolved(self._clock.now())
-        return Explanation(alert, firing, paths, verdicts, sent)
+        now = self._clock.now()
+        noise = standing(self._manager, alert.at(now), now)
+        return Explanation(alert, not alert.resolved(now), paths, verdicts, sent, noise)
 
     async def who_was_told(
         self, matchers: Sequence[Matcher], wanted: HistoryFilter
@@ -85,8 +87,12 @@ class Explainer:
             group = None
         key = group_key(route, route.group_labels(alert.labels))
         held = self._held(alert, route)
-        ways = self._manager.setup.ways.get(route.receiver, ())
-        tellings = tuple(self._telling(route, key, way, group, sent) for way in ways)
+        ways, elsewhere = self._manager.setup.ways.get(route.receiver, ()), self._elsewhere
+        tellings = (
+            elsewhere(alert)
+            if elsewhere is not None
+            else tuple(self._telling(route, key, way, group, sent) for way in ways)
+        )
         next_at = group.due if group is not None else 0.0
         return Path(
             receiver=route.receiver,
@@ -100,6 +106,10 @@ class Explainer:
             tellings=tellings,
             change=self._change(alert, route, held, tellings, next_at),
         )
+
+    @property
+    def _elsewhere(self) -> Elsewhere | None:
+        return self._manager.setup.elsewhere
 
     def _held(self, alert: ReceivedAlert, route: Route) -> Verdict | None:
         """What would hold it back now, in the order of the stages."""
@@ -116,7 +126,8 @@ class Explainer:
         ids = manager.silencer.silenced_by(alert.fingerprint, alert.labels)
         if ids:
             return Verdict("silence", f"silenced by {' and '.join(ids)}", ids)
-        return manager.maintenance.verdict(alert.labels, now)
+        found_window = manager.maintenance.verdict(alert.labels, now)
+        return found_window or held_by_noise(manager, alert.at(now), route, now)
 
     def _telling(
         self, route: Route, key: str, way: Way, group: Group | None, sent: Sequence[Sent]
@@ -127,22 +138,33 @@ class Explainer:
         state = self._state(route, group)
         since = self._clock.now() - route.repeat_interval
         why = why_tell(entry, state, send_resolved=way.send_resolved, since=since)
+        nothing = "" if why else _nothing_to_tell(entry, state)
+        if why is Reason.REPEAT and group is not None:
+            nothing = self._no_repeat(group)
+        why = None if nothing else why
         return Telling(
             integration=way.name,
             tells=why is not None,
-            reason=why.value if why is not None else _nothing_to_tell(entry, state),
+            reason=why.value if why is not None else nothing,
             told_at=told_at,
             repeats_at=told_at + route.repeat_interval if told_at and state.firing else 0.0,
             last=next((one for one in sent if one.place == place), None),
         )
+
+    def _no_repeat(self, group: Group) -> str:
+        """Why a group is not told again; empty if it is."""
+        now = self._clock.now()
+        firing = [a.at(now) for a in group.alerts.values() if not a.resolved(now)]
+        acknowledgements = self._manager.noise.acknowledgements
+        return acknowledgements.why_no_repeat(firing, group.route.repeat_interval)
 
     def _state(self, route: Route, group: Group | None) -> State:
         """What of a group would be told now."""
         if group is None:
             return State()
         now = self._clock.now()
-        alerts = [a for a in group.alerts.values() if self._held(a, route) is None]
-        return State.of(alert.at(now) for alert in alerts)
+        told = (as_told(a.at(now), self._held(a, route)) for a in group.alerts.values())
+        return State.of(alert for alert in told if alert is not None)
 
     def _change(
         self,
@@ -154,12 +176,16 @@ class Explainer:
     ) -> str:
         if held is not None:
             return self._release(held, alert)
+        if self._elsewhere is not None:
+            return "The Alertmanagers decide who is told and when: their pages say it."
         if not tellings:
             return f"Give the receiver {route.receiver} a way to be told, such as webhook_configs."
         if not next_at:
             return "It is in no group any more: everybody was told of its end. It must fire again."
         if any(telling.tells for telling in tellings):
             return f"Its group is told at {_time(next_at)}. A silence before then prevents that."
+        if all("acknowledged" in telling.reason for telling in tellings):
+            return "Withdraw the acknowledgement; then it is repeated. Its end is told anyway."
         if alert.resolved(self._clock.now()):
             return "Nothing is to be told of its end, since nobody was told of its beginning."
         repeats_at = min(t.repeats_at for t in tellings)
@@ -177,6 +203,13 @@ class Explainer:
             return self._end_of_maintenance(alert)
         if held.stage == "inhibit":
             return f"The alert {held.by[0]} must be resolved, or the rule of inhibition changed."
+        if held.stage == "suppress":
+            return (
+                f"Wait until the rule {held.by[0]} lets it through, raise its "
+                "max_alerts_in_window, or narrow its matchers."
+            )
+        if held.stage == "flapping":
+            return "Wait until it is calm, or set alerting.flapping.hold to false."
         if held.stage == "time_mute":
             return f"Wait until it is no longer {' or '.join(held.by)}, or change the route."
         return f"Wait until it is {' or '.join(held.by)}, or change the route."

@@ -1,6 +1,7 @@
 """Say nothing that was said before."""
 
 import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,6 +10,7 @@ from pynomaly.alerting.contract import Notification, Stopped
 from pynomaly.alerting.notifications.entry import Entry, Intent, Place, State
 from pynomaly.alerting.notifications.log import NotificationLog
 from pynomaly.alerting.verdict import Telling
+from pynomaly.model.alert import Alert
 from pynomaly.model.duration import format_duration
 
 _ROUNDING = 1e-3
@@ -49,12 +51,26 @@ def why_tell(
     return Reason.REPEAT if entry.at <= since + _ROUNDING else None
 
 
-class Deduplicate:
-    """Pass on what the notification log says must be told; note that it is about to be."""
+NoRepeat = Callable[[Sequence[Alert], float], str]
+"""Why firing alerts are not told again after so many seconds; empty if they are."""
 
-    def __init__(self, log: NotificationLog, *, send_resolved: bool) -> None:
+
+class Deduplicate:
+    """Pass on what the notification log says must be told; note that it is about to be.
+
+    ``no_repeat`` is asked before something is told that the receiver knows.
+    """
+
+    def __init__(
+        self,
+        log: NotificationLog,
+        *,
+        send_resolved: bool,
+        no_repeat: NoRepeat = lambda alerts, repeat_interval: "",
+    ) -> None:
         self._log = log
         self._send_resolved = send_resolved
+        self._no_repeat = no_repeat
 
     async def __call__(self, notification: Notification) -> Notification | Stopped:
         """Pass on with a reason and an id."""
@@ -65,6 +81,11 @@ class Deduplicate:
         reason = why_tell(entry, state, send_resolved=self._send_resolved, since=since)
         if reason is None:
             return _nothing_new(notification, entry)
+        if reason is Reason.REPEAT and entry is not None:
+            why_not = self._no_repeat(notification.firing, notification.repeat_interval)
+            if why_not:
+                await self._remember_longer(place, entry, notification)
+                return _not_told(notification, entry, why_not)
         begun = entry.intent if entry is not None else None
         repeated = begun is not None and begun.state == state
         intent = Intent(
@@ -73,6 +94,14 @@ class Deduplicate:
         await self._log.begin(place, intent, expires_at=forget_at(notification))
         memory = entry.memory if entry is not None and reason is not Reason.FIRST else {}
         return replace(notification, reason=reason.value, id=intent.id, memory=memory)
+
+    async def _remember_longer(
+        self, place: Place, entry: Entry, notification: Notification
+    ) -> None:
+        """Else what was told would be forgotten for want of repetitions, and told as new."""
+        longest = forget_at(notification)
+        if entry.expires_at < notification.at + (longest - notification.at) / 2:
+            await self._log.finish(place, replace(entry, expires_at=longest), [])
 
 
 def forget_at(notification: Notification) -> float:
@@ -89,6 +118,10 @@ def _nothing_new(notification: Notification, entry: Entry | None) -> Stopped:
         reason = f"nothing changed since the notification of {told}"
         if notification.state.firing:
             reason += f"; it is repeated after {format_duration(notification.repeat_interval)}"
+    return _not_told(notification, entry, reason)
+
+
+def _not_told(notification: Notification, entry: Entry | None, reason: str) -> Stopped:
     before = entry.notification_id if entry is not None else ""
     telling = Telling(notification.integration, reason, notification_id=before)
     notification.trace.tellings.append(telling)

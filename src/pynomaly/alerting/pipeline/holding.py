@@ -1,10 +1,13 @@
 """How a stage holds alerts back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pynomaly.alerting.contract import Notification, Stopped
 from pynomaly.alerting.verdict import Verdict
+
+Told = Callable[[str, str], frozenset[str]]
+"""Which alerts a receiver knows as firing, by the keys of a group; by their fingerprints."""
 
 
 def without(

@@ -1,5 +1,7 @@
 """Write down what the receiver knows now."""
 
+from collections.abc import Callable
+
 from pynomaly.alerting.contract import Notification, Stopped
 from pynomaly.alerting.notifications.entry import Entry
 from pynomaly.alerting.notifications.log import NotificationLog
@@ -9,10 +11,13 @@ from pynomaly.alerting.verdict import Telling
 
 
 class Remember:
-    """The notification log learns what was told, or need not be."""
+    """The notification log learns what was told, or need not be; ``told`` is called with it."""
 
-    def __init__(self, log: NotificationLog) -> None:
+    def __init__(
+        self, log: NotificationLog, told: Callable[[Notification], None] = lambda _: None
+    ) -> None:
         self._log = log
+        self._told = told
 
     async def __call__(self, notification: Notification) -> Notification | Stopped:
         """Save, then pass on."""
@@ -25,6 +30,8 @@ class Remember:
         )
         history = [sent(notification)] if notification.attempts else []
         await self._log.finish(place_of(notification), entry, history)
+        if history:
+            self._told(notification)
         notification.trace.tellings.append(
             Telling(
                 notification.integration,

@@ -7,11 +7,11 @@ from urllib.parse import urljoin
 
 import orjson
 
-from pynomaly.alerting.channels.base import HttpChannel, group_hash
+from pynomaly.alerting.channels.base import HttpChannel, group_hash, unrenderable
 from pynomaly.alerting.channels.http import Answer, Unreachable, judge
 from pynomaly.alerting.channels.messages import Message, shortened
 from pynomaly.alerting.channels.pagerduty.config import PagerDutyConfig
-from pynomaly.alerting.channels.secrets import Secrets, secret_of
+from pynomaly.alerting.channels.secrets import Secrets, UnreadableSecret, secret_of
 from pynomaly.alerting.contract import Delivery, Notification
 from pynomaly.gotemplate.errors import TemplateError
 
@@ -41,7 +41,9 @@ class PagerDutyChannel(HttpChannel[PagerDutyConfig]):
         """Say that somebody works on the group's incident; does not raise."""
         try:
             return await self._event("acknowledge", notification, self.messages.of(notification))
-        except Unreachable as error:
+        except TemplateError as error:
+            return unrenderable(error)
+        except (Unreachable, UnreadableSecret) as error:
             return error.delivery()
 
     async def _event(self, event: Event, notification: Notification, message: Message) -> Delivery:

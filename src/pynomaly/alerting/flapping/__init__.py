@@ -1,0 +1,1 @@
+"""Alerts that begin and end again and again."""

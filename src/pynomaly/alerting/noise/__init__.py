@@ -1,0 +1,1 @@
+"""Less noise: what holds repetitions back, and which rules tell in vain."""
