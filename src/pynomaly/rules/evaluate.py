@@ -1,5 +1,6 @@
 """One rule: from the answer to its expression to alerts and series."""
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,9 @@ from pynomaly.rules.template import NOWHERE, Outside, Text, expand, expand_all
 
 ALERTS = "ALERTS"
 FOR_STATE = "ALERTS_FOR_STATE"
+
+_AT_ONCE = 500
+"""Alerts worked out before others get their turn."""
 
 Link = Callable[[str], str]
 """From an expression to the page that shows it."""
@@ -55,6 +59,8 @@ class RuleState:
     """Whether it has been evaluated well since it was loaded."""
     unanswered_since: float = 0.0
     """When evaluations began to fail since nobody answered; 0 when the last was answered."""
+    names: dict[Labels, tuple[AlertState, Labels, Labels]] = field(default_factory=dict)
+    """The series by which the last evaluation told of each alert, and its state then."""
 
     @classmethod
     def of(cls, rule: Rule, group: RuleGroup) -> "RuleState":
@@ -166,13 +172,16 @@ async def _findings(
     texts = [Text(template, *row) for row in rows for template in templates]
     expanded = iter(await expand_all(state.rule.alert, texts, querier, now, outside))
     findings: dict[Labels, Finding] = {}
-    for labels, value in rows:
+    where = link(state.rule.expr)
+    for number, (labels, value) in enumerate(rows):
+        if number % _AT_ONCE == _AT_ONCE - 1:
+            await asyncio.sleep(0)
         added = {name: next(expanded) for name in state.labels}
         told = {name: next(expanded) for name in annotations}
         full = Labels({**labels, **added, METRIC_NAME: "", "alertname": state.rule.alert})
         if full in findings:
             raise QueryError(f"two series give the same alert {full}")
-        findings[full] = Finding(value, Labels(told), link(state.rule.expr))
+        findings[full] = Finding(value, Labels(told), where)
     return findings
 
 
@@ -188,11 +197,21 @@ def _alerting(
     if 0 < limit < len(active):
         state.alerts.clear()
         raise LimitExceeded(f"{len(active)} alerts are more than the group's limit of {limit}")
+    return Outcome(_alert_series(state, active), changed)
+
+
+def _alert_series(state: RuleState, active: Sequence[Alert]) -> dict[Labels, float]:
+    known, state.names = state.names, {}
     series: dict[Labels, float] = {}
     for alert in active:
-        series[alert.labels.with_(__name__=ALERTS, alertstate=alert.state.value)] = 1.0
-        series[alert.labels.with_(__name__=FOR_STATE)] = alert.active_at
-    return Outcome(series, changed)
+        names = known.get(alert.labels)
+        if names is None or names[0] is not alert.state:
+            stated = alert.labels.with_(__name__=ALERTS, alertstate=alert.state.value)
+            names = (alert.state, stated, alert.labels.with_(__name__=FOR_STATE))
+        state.names[alert.labels] = names
+        series[names[1]] = 1.0
+        series[names[2]] = alert.active_at
+    return series
 
 
 def _recording(state: RuleState, rows: Sequence[tuple[Labels, float]], limit: int) -> Outcome:

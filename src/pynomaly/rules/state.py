@@ -14,7 +14,7 @@ kept for 15 minutes, so that whoever must be told can be. The rules are those of
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from pynomaly.model.alert import Alert, AlertState
+from pynomaly.model.alert import Alert, AlertState, fingerprint
 from pynomaly.model.labels import Labels
 
 RESOLVED_RETENTION = 15 * 60.0
@@ -62,7 +62,14 @@ def _found(
     alert: Alert | None, labels: Labels, finding: Finding, timing: Timing, now: float
 ) -> Alert:
     if alert is None or alert.state is AlertState.INACTIVE:
-        alert = Alert(labels, finding.annotations, AlertState.PENDING, finding.value, now)
+        alert = Alert(
+            labels,
+            finding.annotations,
+            AlertState.PENDING,
+            finding.value,
+            now,
+            known_fingerprint=fingerprint(labels),  # asked for at each change of any alert
+        )
     due = now - alert.active_at >= timing.hold
     fired_at = (alert.fired_at or now) if due else 0.0
     return replace(
