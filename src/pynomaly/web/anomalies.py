@@ -14,13 +14,11 @@ from pynomaly.detection.documents import anomaly_document, explanation_document
 from pynomaly.detection.events import Feedback
 from pynomaly.detection.explanation import explain
 from pynomaly.detection.feedback import FeedbackKeeper
-from pynomaly.detection.points import is_counter
 from pynomaly.detection.repository import AnomalyRepository
 from pynomaly.detection.service import Progress
-from pynomaly.detection.verdicts import BAND, verdict_labels
 from pynomaly.figures.anomalies import anomaly_rate, anomaly_rate_figure
 from pynomaly.model.clock import Clock
-from pynomaly.model.labels import METRIC_NAME, Labels, quoted
+from pynomaly.web.anomaly_charts import chart_queries
 from pynomaly.web.panels import encode
 
 _READ = [Depends(require(Action.METRICS_READ))]
@@ -77,7 +75,7 @@ def router(deps: AnomalyDeps, clock: Clock) -> APIRouter:
     async def one(anomaly_id: str) -> Response:
         """One with what moved with it, the last one like it, and what to draw."""
         explanation = await asyncio.to_thread(explain, kept, anomaly_id)
-        chart = {"queries": chart_queries(explanation.anomaly.labels)}
+        chart = {"queries": chart_queries(explanation.anomaly)}
         return _json({**explanation_document(explanation), "chart": chart})
 
     @routes.post("/{anomaly_id}/feedback", dependencies=_WRITE)
@@ -92,35 +90,6 @@ def router(deps: AnomalyDeps, clock: Clock) -> APIRouter:
 def _rate_figure(kept: AnomalyRepository, now: float, hours: int) -> Snapshot:
     starts = kept.starts(now - hours * 3600.0, now)
     return anomaly_rate_figure(anomaly_rate(starts, round(now * 1000), hours))
-
-
-def chart_queries(labels: Labels) -> list[Snapshot]:
-    """The series (of a counter its rate), what was expected of it, and its band, in this order."""
-    series = selector(labels)
-    drawn = f"rate({series}[$__rate_interval])" if is_counter(labels.name) else series
-    verdicts = zip(BAND, ("expected", "band from", "band to"), strict=True)
-    return [
-        {"expr": drawn, "legend": ""},
-        *(
-            {"expr": selector(verdict_labels(labels, name)), "legend": legend}
-            for name, legend in verdicts
-        ),
-    ]
-
-
-def selector(labels: Labels) -> str:
-    """The selector of one series, whatever its names are.
-
-    >>> selector(Labels({"__name__": "up", "job": "a"}))
-    '{__name__="up", job="a"}'
-    """
-    pairs = [(METRIC_NAME, labels.name), *((n, v) for n, v in labels.items() if n != METRIC_NAME)]
-    return "{" + ", ".join(f"{_name(n)}={quoted(v)}" for n, v in pairs) + "}"
-
-
-def _name(name: str) -> str:
-    plain = name.isascii() and name.isidentifier()
-    return name if plain else quoted(name)
 
 
 def _json(data: Any) -> Response:
