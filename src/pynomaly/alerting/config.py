@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from pynomaly.alerting.channels.kinds import CONFIGS
+from pynomaly.alerting.cluster.config import AlertmanagerBlock
 from pynomaly.model.document import Section
 from pynomaly.model.duration import Duration
 
@@ -70,6 +71,22 @@ class AlertingSettings(Section):
 
     webhook: WebhookSettings | None = None
     heartbeat: HeartbeatSettings | None = None
+    alertmanagers: tuple[AlertmanagerBlock, ...] = Field(
+        default=(),
+        description="Alertmanagers that route and deliver in our stead, each of which is told of "
+        "every alert: addresses such as `http://am-1:9093`, or sections as in a "
+        "`prometheus.yml`; see [how to](../how-to/alertmanager-cluster.md).",
+        json_schema_extra={"described": "elsewhere"},
+    )
+    prometheus_alertmanagers: bool = Field(
+        default=False,
+        description="Send alerts to the Alertmanagers that the `prometheus.yml` names, too.",
+    )
+    alertmanager_queue_capacity: int = Field(
+        default=10_000,
+        ge=256,
+        description="How many alerts may wait for each Alertmanager; then the oldest are dropped.",
+    )
     retention: Duration = Field(
         default=5 * 86_400.0,
         gt=0,

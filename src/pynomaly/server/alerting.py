@@ -4,13 +4,17 @@ from collections.abc import Mapping
 
 from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.alerting.alertmanager.templates import load_templates
+from pynomaly.alerting.cluster.config import HERE, ClusterConfig
+from pynomaly.alerting.cluster.service import Cluster
 from pynomaly.alerting.contract import AlertFeed
 from pynomaly.alerting.delivery.dead_letters import DeadLetters
 from pynomaly.alerting.delivery.service import DeliveryService
 from pynomaly.alerting.dispatch.route_labels import RouteLabels
 from pynomaly.alerting.manager import AlertManager, Setup
 from pynomaly.alerting.rules_feed import RulesFeed
+from pynomaly.api.health import ComponentHealth, ComponentStatus
 from pynomaly.model.clock import Clock
+from pynomaly.server.health import ACTIVE, Check
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.records import Records
 from pynomaly.storage.records.group_commit import GroupCommit
@@ -47,31 +51,35 @@ class Alerting:
             external_url=external_url,
             rate_limits=rate_limits,
         )
+        self.cluster = Cluster(self.manager.alerts, self.manager.silences, clock)
         self._feed = RulesFeed(feed, self.manager.alerts, clock, bus)
         self.manager.silences.on_change(lambda: bus.publish("silences", {}))
 
-    async def start(self, config: AlertmanagerConfig) -> None:
-        """Take up what was before, and tell by this configuration.
+    async def start(self, config: AlertmanagerConfig, cluster: ClusterConfig = HERE) -> None:
+        """Take up what was before, and tell by this configuration; ``cluster``, if it names any.
 
         Raises:
             RecordsUnavailable: the database does not answer.
             ConfigError: a file of templates, or a channel, cannot be used.
         """
         await self.delivery.letters.start()
-        await self.manager.start(self._setup(config))
+        await self.manager.start(self._setup(config, cluster))
+        await self.cluster.apply(cluster)
         await self._feed.start()
 
-    def apply(self, config: AlertmanagerConfig) -> None:
+    async def apply(self, config: AlertmanagerConfig, cluster: ClusterConfig = HERE) -> None:
         """Tell by another configuration from now on.
 
         Raises:
             ConfigError: a file of templates, or a channel, cannot be used; nothing has changed.
         """
-        self.manager.apply(self._setup(config))
+        self.manager.apply(self._setup(config, cluster))
+        await self.cluster.apply(cluster)
 
     async def close(self) -> None:
         """Take in and tell no more; what is not stored yet is stored."""
         await self._feed.close()
+        await self.cluster.close()
         await self.manager.close()
         await self.manager.maintain()
         await self._commits.close()
@@ -83,14 +91,43 @@ class Alerting:
             RecordsError: the database refused it or is away.
         """
         await self._feed.check(due)
+        await self.cluster.check(due)
         await self.manager.maintain(due)
         await self.delivery.letters.maintain(due)
 
     def tells_nobody(self) -> bool:
         """Whether no receiver has a way to be told."""
-        return not any(self.manager.setup.ways.values())
+        return not self.cluster.config and not any(self.manager.setup.ways.values())
 
-    def _setup(self, config: AlertmanagerConfig) -> Setup:
+    def _setup(self, config: AlertmanagerConfig, cluster: ClusterConfig) -> Setup:
         receivers = self.delivery.build(config)
         labels = RouteLabels(load_templates(config), self._external_url, self._clock)
-        return Setup(config, receivers.ways, render_labels=labels, close=receivers.close)
+        return Setup(
+            config,
+            receivers.ways,
+            render_labels=labels,
+            close=receivers.close,
+            elsewhere=self.cluster.tellings if cluster else None,
+        )
+
+
+def of_members(cluster: Cluster) -> Check:
+    """Degraded while an Alertmanager is away or refuses alerts, failed while all are away."""
+
+    def check() -> ComponentHealth:
+        if not cluster.config:
+            return ComponentHealth(ComponentStatus.DISABLED, "alerts are routed here")
+        members = cluster.members()
+        if not members:
+            return ComponentHealth(ComponentStatus.FAILED, "no Alertmanager was discovered")
+        troubled = [member for member in members if member.trouble]
+        if not troubled:
+            return ACTIVE
+        away = all(member.away for member in members)
+        reasons = "; ".join(f"{member.base}: {member.trouble}" for member in troubled[:3])
+        return ComponentHealth(
+            ComponentStatus.FAILED if away else ComponentStatus.DEGRADED,
+            f"{len(troubled)} of {len(members)} Alertmanagers: {reasons}",
+        )
+
+    return check

@@ -126,7 +126,8 @@ def _anchored(
         if path in overlay or not value:
             continue
         configuration = replaced(configuration, path, _moved(folder, value))
-    return configuration
+    sections = tuple(each.located(folder) for each in configuration.alerting.alertmanagers)
+    return replaced(configuration, ("alerting", "alertmanagers"), sections)
 
 
 def _moved(folder: Path, value: Any) -> Any:

@@ -42,8 +42,9 @@ def configuration_yaml(
 ) -> str:
     """The sections of the configuration, and those of the ``prometheus.yml``, in one document.
 
-    Both have ``global``, ``alerting`` and ``storage``, with different keys in them, so that who
-    reads a Prometheus's configuration finds what it looks for. What is not set is left out.
+    Both have ``global``, ``alerting`` and ``storage``, with different keys in them but for
+    ``alerting.alertmanagers``, so that who reads a Prometheus's configuration finds what it looks
+    for. What is not set is left out.
     """
     theirs, of_all = _plain(prometheus), prometheus.global_
     theirs["global"] |= {
@@ -146,6 +147,8 @@ def _of_field(value: Any, key: str, field: FieldInfo) -> Any:
 
 
 def _merged(theirs: Any, ours: Any) -> Any:
+    if isinstance(theirs, list) and isinstance(ours, list):
+        return [*theirs, *ours]  # alerting.alertmanagers, which mean the same in both
     if not (isinstance(theirs, dict) and isinstance(ours, dict)):
         return ours
     both = {key: _merged(theirs[key], ours[key]) if key in ours else theirs[key] for key in theirs}

@@ -66,6 +66,7 @@ VARIABLES = (
     _variable("PYNOMALY_WEBHOOK_URL", "alerting.webhook.url"),
     _variable("PYNOMALY_WEBHOOK_SECRET", "alerting.webhook.hmac_secret"),
     _variable("PYNOMALY_HEARTBEAT_URL", "alerting.heartbeat.url"),
+    _variable("PYNOMALY_ALERTMANAGERS", "alerting.alertmanagers", many=True),
 )
 
 OPTIONS: Mapping[str, SettingPath] = {

@@ -1,6 +1,6 @@
 """What Prometheus's API tells besides queries, gathered from the parts that know it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -16,7 +16,8 @@ from pynomaly.server.sections import Configuration
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The parts. ``files`` gives those that are in force, ``runtime`` how the process fares."""
+    """The parts. ``files`` gives those that are in force, ``runtime`` how the process fares,
+    ``alertmanagers`` those that alerts are sent to, and those that relabelling drops."""
 
     configuration: Configuration
     backend: Backend
@@ -25,8 +26,16 @@ class Told:
     scraping: ScrapeManager
     files: Callable[[], NamedFiles]
     runtime: Callable[[], status.Runtime]
+    alertmanagers: Callable[[], tuple[Sequence[str], Sequence[str]]]
     api_url: str
     external_url: str
+
+    def all_alertmanagers(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Those that are told, and those that are known and not told."""
+        active, dropped = self.alertmanagers()
+        named = effective.alertmanagers(self.files().prometheus)
+        others = [url for url in named if url not in active and url not in dropped]
+        return active, [*dropped, *others]
 
     def external_labels(self) -> dict[str, str]:
         """What names this server to others: the rules' labels win over the prometheus.yml's."""
@@ -60,7 +69,7 @@ def _status(told: Told) -> status.StatusDeps:
         runtime=told.runtime,
         storage=backend.storage_status,
         replay=backend.replay,
-        alertmanagers=lambda: ((), effective.alertmanagers(told.files().prometheus)),
+        alertmanagers=told.all_alertmanagers,
     )
 
 

@@ -54,7 +54,7 @@ from pynomaly.rules.manager import RuleManager
 from pynomaly.rules.template import Outside
 from pynomaly.server import effective, prometheus_api
 from pynomaly.server.administration import NothingHere, StoreAdministration
-from pynomaly.server.alerting import Alerting
+from pynomaly.server.alerting import Alerting, of_members
 from pynomaly.server.backends import Backend, Site, open_backend
 from pynomaly.server.calendar import keep_calendar
 from pynomaly.server.detection import detect
@@ -94,6 +94,7 @@ Say = Callable[[str], None]
 
 _API_VERSION = "3.0.0"  # clients read it to know which of Prometheus's APIs is spoken
 _NOTIFICATION_SECONDS = 5.0
+_ALERTMANAGERS_SECONDS = 15.0
 _ALERTS_TIDY_SECONDS = 300.0
 _AUDIT_FLUSH_SECONDS = 10.0
 _RECORDS_CHECK_SECONDS = 10.0
@@ -192,7 +193,7 @@ class Service:
             self._groups(files), default_interval=configuration.rules.evaluation_interval
         )
         await self._scraping.apply(files.prometheus)
-        self._alerting.apply(files.alertmanager)
+        await self._alerting.apply(files.alertmanager, files.cluster)
         for warning in files.warnings:
             log.warning(warning)
         await self._watched.apply(configuration)
@@ -304,7 +305,9 @@ class Service:
             rate_limits=settings.rate_limits,
         )
         self._undo.push_async_callback(alerting.close)
-        await alerting.start(files.alertmanager)
+        await alerting.start(files.alertmanager, files.cluster)
+        self._scheduler.every("alertmanagers", _ALERTMANAGERS_SECONDS, alerting.cluster.look)
+        self.health.add("alertmanagers", of_members(alerting.cluster))
         job = self._scheduler.every("notifications", _NOTIFICATION_SECONDS, alerting.maintain)
         tidy = alerting.manager.collect_garbage
         self._scheduler.every("alerts retention", _ALERTS_TIDY_SECONDS, tidy)
@@ -442,6 +445,7 @@ class Service:
             scraping=self._scraping,
             files=lambda: self._files,
             runtime=lambda: Runtime(self._began, self._read_at, self._refused_at, retention),
+            alertmanagers=self._alerting.cluster.addresses,
             api_url=self.api_url,
             external_url=self.external_url,
         )

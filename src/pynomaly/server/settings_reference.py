@@ -45,6 +45,8 @@ def _settings(model: type[BaseModel], prefix: str, *, reserved: bool) -> Iterato
         extra = field.json_schema_extra
         later = reserved or (isinstance(extra, Mapping) and bool(extra.get("reserved")))
         section, is_list = _section(field.annotation)
+        if isinstance(extra, Mapping) and extra.get("described") == "elsewhere":
+            section = None
         if section and not is_list:
             yield from _settings(section, f"{name}.", reserved=later)
             continue

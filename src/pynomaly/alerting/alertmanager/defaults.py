@@ -28,6 +28,9 @@ from pynomaly.model.document import ConfigError, Section
 NOBODY = "nobody"
 """The receiver of alerts that nobody is told of."""
 
+ELSEWHERE = "alertmanagers"
+"""The receiver of alerts that Alertmanagers elsewhere are told of."""
+
 
 class ChannelSettings(Section):
     """Channels for notifications of alerts, where no ``alertmanager.yml`` says more."""
@@ -63,6 +66,10 @@ class ChannelSettings(Section):
     smtp_require_tls: bool = Field(
         default=True, description="Send mails only where the server offers STARTTLS."
     )
+
+    def tells_somebody(self) -> bool:
+        """Whether a channel is set up."""
+        return bool(_channels(self))
 
     @model_validator(mode="after")
     def _all_of_mail(self) -> "ChannelSettings":
@@ -143,6 +150,13 @@ def default_config(channels: ChannelSettings, alerting: AlertingSettings) -> Ale
             "receivers": receivers,
         }
     )
+
+
+def elsewhere_config() -> AlertmanagerConfig:
+    """Where Alertmanagers elsewhere route: all alerts go to them, at once."""
+    route = {"receiver": ELSEWHERE, "group_by": ["alertname"], "group_wait": "0s"}
+    timers = {"group_interval": "1m"}
+    return _completed({"route": {**route, **timers}, "receivers": [{"name": ELSEWHERE}]})
 
 
 def _completed(document: Mapping[str, Any]) -> AlertmanagerConfig:

@@ -51,7 +51,7 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server said. ``body``: at most 64 KiB of it. ``secrets``: what it may say back."""
+    """What a server said. ``body``: the beginning of it. ``secrets``: what it may say back."""
 
     status: int
     phrase: str
@@ -85,6 +85,8 @@ class _Request:
     headers: Mapping[str, str]
     proofs: Mapping[str, str]
     """Headers for nobody but the host that was asked first."""
+    most: int
+    """Bytes of the answer that are read."""
 
 
 class HttpClient:
@@ -111,8 +113,11 @@ class HttpClient:
         secrets: Secrets | None = None,
         method: str = "POST",
         content_type: str = "application/json",
+        most: int = _MOST_OF_AN_ANSWER,
+        secret_address: bool = True,
     ) -> Answer:
-        """Send a body. ``timeout``: seconds for all of it; 0: thirty.
+        """Send a body. ``timeout``: seconds for all of it; 0: thirty. ``most``: bytes of the
+        answer that are read. ``secret_address``: whether parts of the URL may be secrets.
 
         ``proofs`` are headers that only the host of ``url`` may see. ``secrets``: what else,
         besides the address and the proofs, must not be told to anybody.
@@ -121,13 +126,15 @@ class HttpClient:
             Unreachable: no answer, an answer that never ends, or a redirect that leads nowhere.
         """
         limit = timeout or LONGEST_ATTEMPT
-        hidden = (secrets or Secrets()).url(url)
+        hidden = secrets or Secrets()
+        if secret_address:
+            hidden.url(url)
         try:
             async with asyncio.timeout(limit):
                 own = {**await self._proofs(), **(proofs or {})}
                 hidden.headers(own)
                 sent = _Request(
-                    method, body, {"Content-Type": content_type, **(headers or {})}, own
+                    method, body, {"Content-Type": content_type, **(headers or {})}, own, most
                 )
                 return await self._follow(url, sent, hidden)
         except TimeoutError:
@@ -159,7 +166,7 @@ class HttpClient:
             if answer.status not in _SAME_METHOD or not self._config.follow_redirects:
                 return answer
             url = _next(url, answer.headers.get("Location", ""))
-            hidden.url(url)
+            hidden.url(url)  # where somebody else sends us may be anything
         raise Unreachable(f"redirected more than {_MOST_REDIRECTS} times")
 
     async def _once(self, url: str, sent: "_Request", hidden: Secrets, *, trusted: bool) -> Answer:
@@ -176,7 +183,7 @@ class HttpClient:
             proxy=self._proxy(url),
             proxy_headers=self._proxy_headers(),
         ) as answer:
-            content = await answer.content.read(_MOST_OF_AN_ANSWER)
+            content = await _beginning(answer.content, sent.most)
             phrase = hidden.hide(answer.reason or "")
             return Answer(answer.status, phrase, answer.headers.copy(), content, hidden)
 
@@ -199,6 +206,14 @@ class HttpClient:
     def _proxy_headers(self) -> dict[str, str] | None:
         given = self._config.proxy_connect_header or {}
         return {name: ",".join(_texts(values)) for name, values in given.items()} or None
+
+
+async def _beginning(stream: aiohttp.StreamReader, most: int) -> bytes:
+    """At most so many bytes; one ``read`` gives no more than what has come yet."""
+    found = bytearray()
+    while len(found) < most and (part := await stream.read(most - len(found))):
+        found += part
+    return bytes(found)
 
 
 def judge(

@@ -7,8 +7,9 @@ answered for.
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from prometheus_client import Gauge
 
@@ -17,6 +18,7 @@ from pynomaly.alerting.silences.errors import SilenceNotFound
 from pynomaly.alerting.silences.index import SilenceIndex
 from pynomaly.alerting.silences.silence import Silence, SilenceState
 from pynomaly.model.clock import Clock
+from pynomaly.model.errors import PynomalyError
 from pynomaly.model.labels import Labels
 from pynomaly.observability import REGISTRY
 from pynomaly.storage.records import Records
@@ -36,8 +38,27 @@ _FEW_NEW = 16
 Changed = Callable[[], None]
 
 
+class SilenceKeeper(Protocol):
+    """Who keeps the silences where that is not done here."""
+
+    async def all(self) -> list[Silence]:
+        """Every silence that is kept."""
+        ...
+
+    async def set(self, silence: Silence) -> str:
+        """Create or change one; returns the id it has then."""
+        ...
+
+    async def expire(self, silence_id: str) -> None:
+        """End one now."""
+        ...
+
+
 class Silences:
     """Create, change, expire and find silences.
+
+    They are stored here, or kept by a ``SilenceKeeper``: then those in memory are a copy, which
+    ``refresh`` renews.
 
     ``version`` counts up with each silence that is added. A silence's matchers never change, so
     what matched an alert at a version can only have gained those added since.
@@ -55,6 +76,7 @@ class Silences:
         self._index = SilenceIndex()
         self._changing = asyncio.Lock()
         self._listeners: list[Changed] = []
+        self._keeper: SilenceKeeper | None = None
         self.version = 0
 
     async def start(self) -> None:
@@ -66,6 +88,36 @@ class Silences:
         for silence in await asyncio.to_thread(repository.load, self._records):
             self._keep(silence)
         self._count()
+
+    async def keep_in(self, keeper: SilenceKeeper | None) -> None:
+        """Leave them to a keeper from now on; None: store them here.
+
+        Those that are stored here hold no longer meanwhile, and again afterwards.
+
+        Raises:
+            RecordsUnavailable: the database does not answer.
+        """
+        if self._keeper is None and keeper is None:
+            return
+        own = await asyncio.to_thread(repository.load, self._records) if keeper is None else []
+        async with self._changing:
+            if keeper is None or self._keeper is None:
+                self._replace(own)
+            self._keeper = keeper
+
+    async def refresh(self) -> None:
+        """Copy what the keeper has, if there is one.
+
+        Raises:
+            PynomalyError: the keeper does not answer; the copy stays as it is.
+        """
+        keeper = self._keeper
+        if keeper is None:
+            return
+        found = await keeper.all()
+        async with self._changing:
+            if keeper is self._keeper:
+                self._replace(found)
 
     def on_change(self, listener: Changed) -> None:
         """Call this whenever silences are added, changed or removed."""
@@ -81,7 +133,10 @@ class Silences:
             BadSilence: it cannot be kept as given.
             SilenceNotFound: it has an id that no silence has.
             RecordsError: it could not be stored; nothing has changed.
+            PynomalyError: its keeper does not answer.
         """
+        if self._keeper is not None:
+            return await self._entrust(silence, self._keeper)
         async with self._changing:
             now = self._clock.now()
             silence = replace(silence, starts_at=silence.starts_at or now, updated_at=now)
@@ -98,7 +153,12 @@ class Silences:
         Raises:
             SilenceNotFound: there is none of this id.
             RecordsError: it could not be stored; nothing has changed.
+            PynomalyError: its keeper does not answer.
         """
+        if self._keeper is not None:
+            await self._keeper.expire(silence_id)
+            await self._look_again()
+            return
         async with self._changing:
             now = self._clock.now()
             old = self.get(silence_id)
@@ -142,17 +202,46 @@ class Silences:
         Raises:
             RecordsError: it could not be stored; nothing was forgotten.
         """
+        if self._keeper is not None:
+            return
         async with self._changing:
             oldest = self._clock.now() - self._retention
             old = [s for s in self._silences.values() if s.ends_at <= oldest]
             if old:
                 ids = {silence.id for silence in old}
                 await self._commits.write(lambda session: repository.delete(session, ids))
-                for silence in old:
-                    del self._silences[silence.id]
-                    self._index.remove(silence)
-                self._added = [(at, one) for at, one in self._added if one in self._silences]
+                self._drop(old)
             self._tell()
+
+    async def _entrust(self, silence: Silence, keeper: SilenceKeeper) -> Silence:
+        silence = replace(silence, starts_at=silence.starts_at or self._clock.now())
+        silence.check()
+        kept = await keeper.set(silence)
+        await self._look_again()
+        return self._silences.get(kept, replace(silence, id=kept))
+
+    async def _look_again(self) -> None:
+        try:
+            await self.refresh()
+        except PynomalyError as error:
+            log.warning("what was changed is shown later: %s", error)
+
+    def _replace(self, silences: Sequence[Silence]) -> None:
+        """These and no others; what they are is told if it differs."""
+        ids = {silence.id for silence in silences}
+        gone = [silence for silence in self._silences.values() if silence.id not in ids]
+        changed = [each for each in silences if self._silences.get(each.id) != each]
+        self._drop(gone)
+        for silence in changed:
+            self._keep(silence)
+        if gone or changed:
+            self._tell()
+
+    def _drop(self, silences: Sequence[Silence]) -> None:
+        for silence in silences:
+            del self._silences[silence.id]
+            self._index.remove(silence)
+        self._added = [(at, one) for at, one in self._added if one in self._silences]
 
     async def _create(self, silence: Silence, old: Silence | None, now: float) -> Silence:
         new = replace(silence, id=str(uuid.uuid4()), starts_at=max(silence.starts_at, now))

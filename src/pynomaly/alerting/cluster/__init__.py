@@ -1,0 +1,1 @@
+"""Alerts go to Alertmanagers that run elsewhere, every one of which is told of every alert."""
