@@ -11,6 +11,7 @@ from pynomaly.access.gate import Gate
 from pynomaly.api import anomalies as anomalies_api
 from pynomaly.api.app import create_app
 from pynomaly.detection.events import Anomaly, Feedback, NoSuchAnomaly
+from pynomaly.detection.joint import Event
 from pynomaly.model.clock import FakeClock
 from pynomaly.model.labels import Labels
 
@@ -47,12 +48,26 @@ class Kept:
     def __init__(self) -> None:
         self.asked: dict[str, object] = {}
         self.anomaly = FOUND
+        self.others: tuple[Anomaly, ...] = ()
 
     def found(
         self, since: float, until: float, *, metric: str, service: str, limit: int
     ) -> list[Anomaly]:
         self.asked = {"range": until - since, "metric": metric, "service": service, "limit": limit}
         return [self.anomaly]
+
+    def events(
+        self, since: float, until: float, *, metric: str, service: str, limit: int
+    ) -> list[Event]:
+        self.found(since, until, metric=metric, service=service, limit=limit)
+        return [self.event]
+
+    @property
+    def event(self) -> Event:
+        return Event(self.anomaly.id, (self.anomaly, *self.others))
+
+    def group(self, group_id: str) -> Event | None:
+        return self.event if group_id == self.anomaly.id else None
 
     def get(self, anomaly_id: str) -> Anomaly | None:
         return self.anomaly if anomaly_id == self.anomaly.id else None
@@ -64,6 +79,9 @@ class Kept:
         return replace(anomaly, id="before", started_at=anomaly.started_at - 86_400)
 
     async def say(self, anomaly_id: str, feedback: Feedback) -> Anomaly:
+        if any(each.id == anomaly_id for each in self.others):
+            self.others = tuple(replace(each, feedback=feedback.value) for each in self.others)
+            return self.others[0]
         if anomaly_id != self.anomaly.id:
             raise NoSuchAnomaly(anomaly_id)
         self.anomaly = replace(self.anomaly, feedback=feedback.value)
@@ -77,7 +95,8 @@ def kept() -> Kept:
 
 @pytest.fixture
 def client(kept: Kept) -> httpx.AsyncClient:
-    app = create_app([anomalies_api.router(kept, kept, FakeClock(NOW))])
+    crowd = [Labels({"__name__": "m", "job": "other", "n": str(n)}) for n in range(50)]
+    app = create_app([anomalies_api.router(kept, kept, FakeClock(NOW), lambda: crowd)])
     app.add_middleware(AccessMiddleware, gate=Gate(AccessSettings()), audit=None)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
@@ -109,6 +128,51 @@ async def test_one_is_explained_by_what_moved_with_it_and_when_it_last_looked_li
     assert related["shared_labels"] == {"job": "api"}
     assert related["likeness"] == pytest.approx(0.65)
     assert found["previous"]["id"] == "before"
+
+
+async def test_what_moved_together_is_one_with_its_members(
+    client: httpx.AsyncClient, kept: Kept
+) -> None:
+    kept.others = (replace(BESIDE, score=0.9),)
+    (found,) = (await client.get("/api/anomalies?time_range=1h")).json()["anomalies"]
+    assert (found["id"], found["metric_name"], found["severity"]) == (
+        "00c0ffee",
+        "cpu_usage",
+        "critical",
+    )
+    assert found["started_at"] == FOUND.started_at
+    assert [each["id"] for each in found["members"]] == ["00c0ffee", "beside"]
+    assert found["shared_labels"] == {"job": "api"}
+    assert found["explanation"].startswith("2 series of 2 metrics with job=api: the rarest, ")
+    (flat,) = (await client.get("/api/anomalies?flat=true")).json()["anomalies"]
+    assert "members" not in flat
+
+
+async def test_an_event_is_explained_by_what_its_series_have_in_common(
+    client: httpx.AsyncClient, kept: Kept
+) -> None:
+    third = replace(BESIDE, id="third", labels=Labels({"__name__": "disk", "job": "api"}))
+    kept.others = (BESIDE, third)
+    found = (await client.get("/api/anomalies/00c0ffee")).json()
+    assert len(found["members"]) == 3
+    (standing,) = found["standing_out"]
+    assert (standing["label"], standing["value"]) == ("job", "api")
+    assert (standing["members"], standing["series"], standing["of_series"]) == (3, 3, 53)
+    assert 0 < standing["chance"] < 0.001
+    assert found["related"] == []  # what moved with it is in it
+    alone = (await client.get("/api/anomalies/00c0ffee?flat=true")).json()
+    assert "members" not in alone
+
+
+async def test_what_a_person_says_of_an_event_is_said_of_all_its_members(
+    client: httpx.AsyncClient, kept: Kept
+) -> None:
+    kept.others = (BESIDE,)
+    body = {"feedback": "false", "members": True}
+    said = (await client.post("/api/anomalies/00c0ffee/feedback", json=body)).json()
+    assert said["feedback"] == "false"
+    assert [each["feedback"] for each in said["members"]] == ["false", "false"]
+    assert kept.others[0].feedback == "false"
 
 
 async def test_a_person_says_whether_it_was_real(client: httpx.AsyncClient) -> None:

@@ -1,6 +1,8 @@
 """Anomalies that were found, why, and what people say of them."""
 
 import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from fastapi import APIRouter, Depends
@@ -8,12 +10,19 @@ from pydantic import BaseModel, Field
 
 from pynomaly.access.asgi import require
 from pynomaly.access.policy import Action
-from pynomaly.detection.documents import anomaly_document, explanation_document
+from pynomaly.detection.documents import (
+    anomaly_document,
+    event_document,
+    event_explanation_document,
+    explanation_document,
+)
 from pynomaly.detection.events import Anomaly, Feedback
-from pynomaly.detection.explanation import PastAnomalies, explain
+from pynomaly.detection.explanation import PastAnomalies, explain, explain_event
+from pynomaly.detection.joint import Event
 from pynomaly.model.clock import Clock
 from pynomaly.model.duration import parse_duration
 from pynomaly.model.errors import BadInput
+from pynomaly.model.labels import Labels
 
 _MOST = 1000
 
@@ -25,6 +34,12 @@ class Anomalies(PastAnomalies, Protocol):
         self, since: float, until: float, *, metric: str, service: str, limit: int
     ) -> list[Anomaly]:
         """Those that lasted at some time in ``[since, until]``, the newest first."""
+        ...
+
+    def events(
+        self, since: float, until: float, *, metric: str, service: str, limit: int
+    ) -> list[Event]:
+        """The same by events: what began together in related series is one."""
         ...
 
 
@@ -44,36 +59,60 @@ class Said(BaseModel):
     """What a person says of an anomaly."""
 
     feedback: Feedback = Field(description="`real`, or `false` for a false alarm.")
+    members: bool = Field(
+        default=False, description="Say it of all anomalies of the event with this id."
+    )
 
 
-def router(anomalies: Anomalies, judgements: Judgements, clock: Clock) -> APIRouter:
-    """``/api/anomalies``."""
+def router(
+    anomalies: Anomalies,
+    judgements: Judgements,
+    clock: Clock,
+    series: Callable[[], Sequence[Labels]] = tuple,
+) -> APIRouter:
+    """``/api/anomalies``; ``series``: those that are judged."""
     routes = APIRouter(prefix="/api/anomalies", tags=["anomalies"])
     read = [Depends(require(Action.METRICS_READ))]
 
     @routes.get("", dependencies=read)
     async def found(
-        metric_name: str = "", service: str = "", time_range: str = "24h", limit: int = _MOST
+        metric_name: str = "",
+        service: str = "",
+        time_range: str = "24h",
+        limit: int = _MOST,
+        flat: bool = False,
     ) -> dict[str, Any]:
-        """Those of the last ``time_range``, the newest first."""
+        """Those of the last ``time_range``, the newest first; ``flat``: each series by itself."""
         if not 0 < limit <= _MOST:
             raise BadInput(f"limit is {limit}; 1 to {_MOST} is expected")
         until = clock.now()
         since = until - _seconds(time_range)
-        rows = await asyncio.to_thread(
-            anomalies.found, since, until, metric=metric_name, service=service, limit=limit
-        )
-        return {"anomalies": [anomaly_document(each) for each in rows]}
+        wanted = {"metric": metric_name, "service": service}
+        if flat:
+            rows = await asyncio.to_thread(anomalies.found, since, until, **wanted, limit=limit)
+            return {"anomalies": [anomaly_document(each) for each in rows]}
+        events = await asyncio.to_thread(anomalies.events, since, until, **wanted, limit=limit)
+        return {"anomalies": [event_document(each) for each in events]}
 
     @routes.get("/{anomaly_id}", dependencies=read)
-    async def one(anomaly_id: str) -> dict[str, Any]:
-        """One, with what else moved with it, and the last one like it."""
+    async def one(anomaly_id: str, flat: bool = False) -> dict[str, Any]:
+        """One, with what else moved with it, and the last one like it.
+
+        An event has its members, and which label values stand out; ``flat``: only the anomaly.
+        """
+        found = await asyncio.to_thread(explain_event, anomalies, anomaly_id, series())
+        if found is not None and len(found.event.members) > 1 and not flat:
+            return event_explanation_document(found)
         return explanation_document(await asyncio.to_thread(explain, anomalies, anomaly_id))
 
     @routes.post("/{anomaly_id}/feedback", dependencies=[Depends(require(Action.ALERTS_WRITE))])
     async def judge(anomaly_id: str, said: Said) -> dict[str, Any]:
-        """Say whether it was real."""
-        return anomaly_document(await judgements.say(anomaly_id, said.feedback))
+        """Say whether it was real; with ``members``, of all anomalies of an event."""
+        event = await asyncio.to_thread(anomalies.group, anomaly_id) if said.members else None
+        if event is None:
+            return anomaly_document(await judgements.say(anomaly_id, said.feedback))
+        judged = [await judgements.say(each.id, said.feedback) for each in event.members]
+        return event_document(replace(event, members=tuple(judged)))
 
     return routes
 

@@ -1,9 +1,11 @@
 """Anomalies as JSON, for the API and the pages. Times are epoch seconds."""
 
+from dataclasses import asdict
 from typing import Any
 
 from pynomaly.detection.events import Anomaly, trained_by
-from pynomaly.detection.explanation import Explanation, Related
+from pynomaly.detection.explanation import EventExplanation, Explanation, Related
+from pynomaly.detection.joint import Event
 
 Document = dict[str, Any]
 
@@ -31,6 +33,43 @@ def anomaly_document(anomaly: Anomaly) -> Document:
         "algorithms": trained_by(anomaly.cause),
         "explanation": anomaly.explanation,
         "feedback": anomaly.feedback or None,
+        "event": anomaly.group_id or anomaly.id,
+        "siblings": _siblings(anomaly),
+        "together": anomaly.together or None,
+    }
+
+
+def _siblings(anomaly: Anomaly) -> Document | None:
+    """Which of its siblings it is, how many others there are, and the median of all."""
+    if not anomaly.siblings:
+        return None
+    return {
+        "which": anomaly.peer,
+        "others": anomaly.siblings,
+        "median": anomaly.siblings_median,
+    }
+
+
+def event_document(event: Event) -> Document:
+    """The rarest anomaly of an event, with begin, end, score and severity of all of them.
+
+    ``members``: all of them, the rarest first; empty for one alone. ``shared_labels``: what all
+    of them have.
+    """
+    document = {**anomaly_document(event.head), "members": [], "shared_labels": event.shared}
+    if len(event.members) == 1:
+        return document
+    return {
+        **document,
+        "id": event.id,
+        "severity": event.severity.value,
+        "started_at": event.started_at,
+        "ended_at": event.ended_at or None,
+        "score": event.score,
+        "explanation": event.explanation,
+        "feedback": event.feedback or None,
+        "what": event.what,
+        "members": [anomaly_document(each) for each in event.members],
     }
 
 
@@ -39,6 +78,17 @@ def explanation_document(explanation: Explanation) -> Document:
     previous = explanation.previous
     return {
         **anomaly_document(explanation.anomaly),
+        "related": [_related(each) for each in explanation.related],
+        "previous": None if previous is None else anomaly_document(previous),
+    }
+
+
+def event_explanation_document(explanation: EventExplanation) -> Document:
+    """An event with ``standing_out``, the label values that are frequent in it, and as above."""
+    previous = explanation.previous
+    return {
+        **event_document(explanation.event),
+        "standing_out": [asdict(each) for each in explanation.standing],
         "related": [_related(each) for each in explanation.related],
         "previous": None if previous is None else anomaly_document(previous),
     }

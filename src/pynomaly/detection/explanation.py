@@ -1,10 +1,13 @@
 """What else moved with an anomaly, and when its series last looked like this."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from pynomaly.detection.events import Anomaly, NoSuchAnomaly
+from pynomaly.detection.joint import Event
+from pynomaly.detection.standing import Standing, standing_out
+from pynomaly.model.labels import Labels
 
 TOGETHER = 600.0
 """Seconds before and after its begin within which others moved with it."""
@@ -34,11 +37,28 @@ class Explanation:
     previous: Anomaly | None
 
 
+@dataclass(frozen=True, slots=True)
+class EventExplanation:
+    """An event with the label values that stand out in it, and what else moved with it.
+
+    ``previous``: the last one like its rarest anomaly.
+    """
+
+    event: Event
+    standing: list[Standing]
+    related: list[Related]
+    previous: Anomaly | None
+
+
 class PastAnomalies(Protocol):
     """Where anomalies are looked up; blocking."""
 
     def get(self, anomaly_id: str) -> Anomaly | None:
         """One; None when there is no such anomaly."""
+        ...
+
+    def group(self, group_id: str) -> Event | None:
+        """One event with all of its anomalies; None when there is none of this id."""
         ...
 
     def begun(self, since: float, until: float) -> list[Anomaly]:
@@ -62,6 +82,23 @@ def explain(anomalies: PastAnomalies, anomaly_id: str) -> Explanation:
     at = anomaly.started_at
     others = anomalies.begun(at - TOGETHER, at + TOGETHER)
     return Explanation(anomaly, moved_with(anomaly, others), anomalies.previous(anomaly))
+
+
+def explain_event(
+    anomalies: PastAnomalies, event_id: str, judged: Sequence[Labels] = ()
+) -> EventExplanation | None:
+    """Look up what belongs to an event; None when none has this id. Blocking.
+
+    ``judged``: the labels of all series that are judged, of which those of the event are some.
+    """
+    event = anomalies.group(event_id)
+    if event is None:
+        return None
+    begin, inside = event.started_at, {each.id for each in event.members}
+    others = anomalies.begun(begin - TOGETHER, begin + TOGETHER)
+    near = moved_with(event.head, [each for each in others if each.id not in inside])
+    standing = standing_out([each.labels for each in event.members], judged)
+    return EventExplanation(event, standing, near, anomalies.previous(event.head))
 
 
 def moved_with(anomaly: Anomaly, others: Iterable[Anomaly]) -> list[Related]:

@@ -105,6 +105,10 @@ class Judge:
         if self._file is not None:
             await asyncio.to_thread(self._restore, self._file)
 
+    def series(self) -> list[Labels]:
+        """The series that are judged, or will be when they have enough points."""
+        return list(self._points.labels)
+
     def take_handicaps(self, decades: Mapping[Labels, float]) -> None:
         """From now on an anomaly of these series must be rarer, by so many decades, to begin."""
         self._handicaps = decades

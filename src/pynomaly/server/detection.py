@@ -1,17 +1,19 @@
 """Wires the judge of every series, the anomalies that it finds, and what people say of them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter
 
 from pynomaly.api.anomalies import router
 from pynomaly.detection.feedback import FeedbackKeeper, Handicaps
+from pynomaly.detection.joint import Relations
 from pynomaly.detection.repository import AnomalyLog, AnomalyRepository
 from pynomaly.detection.service import Judge, Progress
 from pynomaly.detection.shared_events import SharedEvents
 from pynomaly.model.clock import Clock
+from pynomaly.model.labels import Labels
 from pynomaly.server.backends import Backend, Site
 from pynomaly.server.health import of_job
 from pynomaly.storage.records import Records
@@ -31,6 +33,7 @@ class Detection:
     anomalies: AnomalyRepository
     feedback: FeedbackKeeper
     progress: Callable[[], Progress]
+    series: Callable[[], Sequence[Labels]]
     events: SharedEvents
     heeding: list[Callable[[Handicaps], None]]
 
@@ -41,7 +44,7 @@ class Detection:
 
     def for_api(self, clock: Clock) -> APIRouter:
         """The routes that tell of anomalies."""
-        return router(self.anomalies, self.feedback, clock)
+        return router(self.anomalies, self.feedback, clock, self.series)
 
     def for_pages(self) -> AnomalyDeps:
         """What the page of anomalies stands on."""
@@ -50,7 +53,9 @@ class Detection:
 
 async def detect(site: Site, backend: Backend, records: Records) -> Detection:
     """Judge every series from now on, if that is enabled, heeding what people said before."""
-    anomalies = AnomalyRepository(records)
+    settings = site.configuration.components.anomaly_detection
+    relations = Relations(settings.joint.within, by=settings.peers.by)
+    anomalies = AnomalyRepository(records, relations)
     events = await asyncio.to_thread(SharedEvents, anomalies)
     keep_anomalies(anomalies, site)
     judge: Judge | None = None
@@ -69,7 +74,8 @@ async def detect(site: Site, backend: Backend, records: Records) -> Detection:
     await feedback.take_up()
     site.scheduler.every("anomaly feedback", _RATIO_SECONDS, feedback.write)
     progress = (lambda: judge.progress) if judge else Progress
-    return Detection(anomalies, feedback, progress, events, heeding)
+    series = judge.series if judge else tuple
+    return Detection(anomalies, feedback, progress, series, events, heeding)
 
 
 async def judge_series(site: Site, backend: Backend, anomalies: AnomalyLog) -> Judge:
