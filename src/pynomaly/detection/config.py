@@ -81,6 +81,10 @@ class DetectionSettings(Section):
         description="From this score on `anomaly_expected`, `anomaly_lower` and `anomaly_upper` "
         "are written as well.",
     )
+    histograms: bool = Field(
+        default=True,
+        description="Judge classic histograms by their quantiles 0.5, 0.95 and 0.99.",
+    )
     watch: str = Field(
         default="",
         description="A regular expression of metric names whose verdicts are always written.",

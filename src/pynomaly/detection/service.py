@@ -15,8 +15,10 @@ from pynomaly.detection import memory, telemetry
 from pynomaly.detection.company import Company
 from pynomaly.detection.config import DetectionSettings
 from pynomaly.detection.events import Anomaly
+from pynomaly.detection.excluded import Excluded, Exclusions, Happenings
 from pynomaly.detection.gaps.findings import GAPS
 from pynomaly.detection.gaps.service import GapJudge, Tick
+from pynomaly.detection.histograms import Histograms, is_quantile, no_samples, together
 from pynomaly.detection.lasting import Judged, Lasting
 from pynomaly.detection.points import Points, between
 from pynomaly.detection.repository import AnomalyLog
@@ -44,6 +46,9 @@ _NOT_JUDGED = (
     r"|.*_bucket|.*_sum|.*_created|.*_info"
 )
 
+_BUCKET_SELECTOR = '{__name__=~".+_bucket",le!=""}'
+_BUCKETS = 10
+"""For each series that may be judged, so many buckets of histograms may be read."""
 _PIECE_SECONDS = 1200.0
 """History that is read at once."""
 _STOPPED_SECONDS = 3600.0
@@ -76,6 +81,7 @@ class Judge:
         anomalies: AnomalyLog | None = None,
         bus: Bus | None = None,
         state_file: Path | None = None,
+        calendar: Happenings | None = None,
     ) -> None:
         self._settings = settings or DetectionSettings()
         self._querier = querier
@@ -90,8 +96,11 @@ class Judge:
         self._lasting = Lasting()
         self._handicaps: Mapping[Labels, float] = {}
         self.progress = Progress()
-        self._gaps = GapJudge()
+        self._histograms = Histograms(_BUCKETS * self._settings.max_series)
+        self._gaps = GapJudge(is_quantile)
         self._company = Company(self._settings)
+        self._exclusions = Exclusions(calendar)
+        self._excluded: Excluded | None = None
         self._points = Points(self._settings.max_series, self._resize)
         self._verdicts = Verdicts(self._settings.floor, self._settings.band_from)
         self._watched = compile_anchored(self._settings.watch or "^$")
@@ -138,8 +147,8 @@ class Judge:
     async def _run(self, due_ms: int) -> tuple[SampleBatch, list[Anomaly]]:
         await self._catch_up(due_ms - self._step)
         since_ms = max(self._seen_to, due_ms - self._step)
-        samples = await self._read(since_ms, due_ms)
-        return await asyncio.to_thread(self._judge, samples, since_ms, due_ms)
+        samples, buckets = await self._read(since_ms, due_ms)
+        return await asyncio.to_thread(self._judge, samples, buckets, since_ms, due_ms)
 
     async def _catch_up(self, until_ms: int) -> None:
         """Learn from what was stored before, piece by piece, so that memory stays bounded."""
@@ -149,37 +158,53 @@ class Judge:
         for since in range(start, until_ms, piece):
             until = min(since + piece, until_ms)
             try:
-                samples = await self._read(since, until)
+                samples, buckets = await self._read(since, until)
             except PeerAway:
                 raise  # the next run reads it
             except PynomalyError as error:
                 log.warning("history is left out of what is usual: %s", error)
                 return
-            await asyncio.to_thread(self._learn, samples, since, until)
+            await asyncio.to_thread(self._learn, samples, buckets, since, until)
 
-    async def _read(self, since_ms: int, until_ms: int) -> SeriesSamples:
-        """The samples later than ``since_ms``, up to ``until_ms``."""
-        found = await self._querier.instant(f"{self._selector}[{until_ms - since_ms}ms]", until_ms)
+    async def _read(self, since_ms: int, until_ms: int) -> tuple[SeriesSamples, SeriesSamples]:
+        """The samples later than ``since_ms``, up to ``until_ms``; those of buckets apart."""
+        samples, buckets = await asyncio.gather(
+            self._select(self._selector, since_ms, until_ms),
+            self._select(_BUCKET_SELECTOR, since_ms, until_ms),
+        )
+        self._seen_to = until_ms
+        return samples, buckets
+
+    async def _select(self, selector: str, since_ms: int, until_ms: int) -> SeriesSamples:
+        if selector == _BUCKET_SELECTOR and not self._settings.histograms:
+            return no_samples()
+        found = await self._querier.instant(f"{selector}[{until_ms - since_ms}ms]", until_ms)
         if not isinstance(found.value, SeriesSamples):
             raise QueryError("a range selector did not give samples")
-        self._seen_to = until_ms
         return found.value
 
-    def _learn(self, samples: SeriesSamples, since_ms: int, until_ms: int) -> None:
+    def _learn(
+        self, samples: SeriesSamples, buckets: SeriesSamples, since_ms: int, until_ms: int
+    ) -> None:
         if not len(samples.ts):
             return
         for start in range(since_ms, until_ms, self._step):
             end = min(start + self._step, until_ms)
-            rows, ms, values = self._points.next_points(between(samples, start, end))
+            made = self._histograms.points(between(buckets, start, end))
+            part = together(between(samples, start, end), made)
+            rows, ms, values = self._points.next_points(part)
             self._gaps.follow(self._points.arrived, start, end, self._points.labels)
+            self._exclude(start, end)
             if len(rows):
                 self._step_all(rows, ms, values)
 
     def _judge(
-        self, samples: SeriesSamples, since_ms: int, due_ms: int
+        self, samples: SeriesSamples, buckets: SeriesSamples, since_ms: int, due_ms: int
     ) -> tuple[SampleBatch, list[Anomaly]]:
+        samples = together(samples, self._histograms.points(buckets))
         rows, ms, values = self._points.next_points(samples)
         self._gaps.follow(self._points.arrived, since_ms, due_ms, self._points.labels, live=True)
+        self._exclude(since_ms, due_ms)
         telemetry.SERIES.set(len(self._points))
         telemetry.LEFT_OUT.set(self._points.left_out)
         if not len(rows):
@@ -200,27 +225,40 @@ class Judge:
         changed += self._missing(due_ms) + self._over(due_ms)
         if self._points.forget(due_ms - round(_FORGET_SECONDS * 1000)):
             self._verdicts.forget_but(self._points.labels)
+            self._histograms.forget(due_ms - round(_FORGET_SECONDS * 1000))
         return batch, changed
+
+    def _exclude(self, since_ms: int, until_ms: int) -> None:
+        """Look what the calendar excludes of the points that came between."""
+        self._excluded = self._exclusions.between(since_ms, until_ms, self._points.labels)
+        if self._excluded is not None:
+            self._gaps.excuse(np.flatnonzero(~self._excluded.alarm))
 
     def _step_all(
         self, rows: Rows, ms: NDArray[np.int64], values: NDArray[np.float64]
     ) -> tuple[Scored, Changes]:
         seconds = ms // 1000 + self._offset(int(ms[0]))
-        scored = self._scorer.update(rows, seconds, values)
+        excluded = self._excluded.of(rows) if self._excluded else None
+        season, learn = (excluded.season(seconds), excluded.learn) if excluded else (None, None)
+        scored = self._scorer.update(rows, seconds, values, season, learn)
         interval, handicap = self._scorer.interval(rows), self._handicap(rows)
-        scored = self._company.heed(rows, self._points.labels, values, scored, interval)
-        self._gaps.rates(rows, seconds, values, self._points.last.counter, handicap)
+        scored = self._company.heed(rows, self._points.labels, values, scored, interval, excluded)
+        self._gaps.rates(rows, seconds, values, self._points.last.counter, handicap, season)
+        if excluded is not None:
+            scored = excluded.quiet(scored)
         return scored, self._episodes.step(rows, scored.rarity, interval, handicap)
 
     def _handicap(self, rows: Rows) -> NDArray[np.float64]:
-        """Decades for each of these rows, which rise."""
+        """Decades for each of these rows, which rise; infinite where nothing is told now."""
         found = np.zeros(len(rows))
+        if self._excluded is not None:
+            found[~self._excluded.alarm[rows]] = np.inf
         for labels, decades in self._handicaps.items():
             row = self._points.row_of(labels)
             if row is not None:
                 at = int(np.searchsorted(rows, row))
                 if at < len(rows) and rows[at] == row:
-                    found[at] = decades
+                    found[at] += decades
         return found
 
     def _missing(self, due_ms: int) -> list[Anomaly]:
@@ -270,6 +308,7 @@ class Judge:
         self._episodes.resize(rows, size)
         self._gaps.resize(rows, size)
         self._company.resize(rows, size)
+        self._exclusions.resize(rows)
         self._lasting.moved({old: new for new, old in enumerate(rows.tolist())})
 
     def _save(self, path: Path) -> None:

@@ -23,7 +23,7 @@ _PATIENCE = 4.0
 """A false alarm makes a series wait so many times as long."""
 _RECORD_SECONDS = 21 * 86_400.0
 """The longest gap is half forgotten after so long."""
-_LOSS_SAMPLES = 120.0
+_LOSS_SAMPLES = 60.0
 _HOUR_MS = 3_600_000
 LOSSY = 0.3
 """The least share of samples that must be missing to be worth a word."""
@@ -74,13 +74,15 @@ def arrivals(samples: SeriesSamples, found: NDArray[np.int64], rows: NDArray[np.
 class Regularity(Columns):
     """What is known of each series' samples.
 
-    ``interval``: seconds between them; ``count``: how many; ``born`` and ``newest``: the first and
+    ``interval``: seconds between them, ``step`` the newest; ``count``: how many; ``born`` and ``newest``: the first and
     the newest in milliseconds; ``at``: the watch's clock then. ``longest``: the longest gap, in
     seconds; ``ended``: a staleness marker came since. ``lost``: the share of late that is missing,
-    ``lost_most`` the most of it before, ``lost_hour`` of this hour. ``out``: in which findings.
+    ``lost_most`` the most of it before, ``lost_hour`` of this hour, ``lost_last`` of the last.
+    ``out``: in which findings.
     """
 
     interval: FloatArray
+    step: FloatArray
     count: NDArray[np.int32]
     born: NDArray[np.int64]
     newest: NDArray[np.int64]
@@ -90,10 +92,12 @@ class Regularity(Columns):
     lost: FloatArray
     lost_most: FloatArray
     lost_hour: FloatArray
+    lost_last: FloatArray
     out: NDArray[np.uint8]
 
     SPEC: ClassVar = {
         "interval": Column(),
+        "step": Column(),
         "count": Column(dtype=np.int32),
         "born": Column(dtype=np.int64),
         "newest": Column(dtype=np.int64),
@@ -103,6 +107,7 @@ class Regularity(Columns):
         "lost": Column(),
         "lost_most": Column(),
         "lost_hour": Column(),
+        "lost_last": Column(),
         "out": Column(dtype=np.uint8),
     }
 
@@ -152,10 +157,13 @@ class Watch:
         usual = state.interval[rows].astype(np.float64)
         first = ~new & (usual == 0)
         usual[first] = each[first]
-        near = whole & ~first & (each < 3.0 * usual)
+        near = whole & ~first & (each < 1.5 * usual)
         usual[near] += (each[near] - usual[near]) * 0.1
+        # Longer ones are lost samples, unless they are as long again and again.
         slower = whole & ~first & ~near
-        usual[slower] *= 1.05
+        alike = np.abs(each - state.step[rows]) < 0.1 * each
+        usual[slower] *= np.where(alike, 1.05, 1.002)[slower]
+        state.step[rows] = each
         state.interval[rows] = usual
         longest = np.maximum(waited, came.longest / 1000.0)
         longest[new | (longest < 1.5 * usual)] = 0.0
@@ -176,7 +184,9 @@ class Watch:
         kept = np.float32(0.5 ** (max(passed, _HOUR_MS) / 1000.0 / _RECORD_SECONDS))
         state.longest *= kept
         state.lost_most *= kept
-        np.maximum(state.lost_most, state.lost_hour, out=state.lost_most)
+        # The last hour may be the beginning of what is told now.
+        np.maximum(state.lost_most, state.lost_last, out=state.lost_most)
+        state.lost_last[:] = state.lost_hour
         state.lost_hour[:] = state.lost
 
     def regular(self, size: int) -> NDArray[np.bool_]:

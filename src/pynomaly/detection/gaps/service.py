@@ -69,6 +69,11 @@ class GapJudge:
         self._back: list[int] = []
 
     @property
+    def bytes_per_series(self) -> int:
+        """How much memory one series takes."""
+        return self._watch.state.bytes_per_series + self._traffic.state.bytes_per_series
+
+    @property
     def rows(self) -> frozenset[int]:
         """The rows of which a finding lasts."""
         return self._findings.rows
@@ -95,6 +100,10 @@ class GapJudge:
             self._watch.state.out[counted] &= np.uint8(0xFF ^ COUNTED)
         self._kin.forget((until_ms - since_ms) / 1000.0)
 
+    def excuse(self, rows: Rows) -> None:
+        """What does not come of these rows now is no gap of theirs, neither told nor learnt."""
+        self._watch.state.at[rows] = self._watch.clock
+
     def rates(
         self,
         rows: Rows,
@@ -102,14 +111,25 @@ class GapJudge:
         values: NDArray[np.float64],
         counter: NDArray[np.bool_],
         false_alarms: NDArray[np.float64] | float = 0.0,
+        season: NDArray[np.int64] | None = None,
     ) -> None:
         """Take in the new points of rows; those that are no counters are passed over.
 
-        ``counter`` is by row, ``false_alarms`` of each of these rows.
+        ``counter`` is by row, ``false_alarms`` of each of these rows: where it is infinite,
+        nothing is missed. ``season``: the local seconds whose usual rate is expected, where these
+        are others.
         """
-        mine = counter[rows]
-        waits = false_alarms[mine] if isinstance(false_alarms, np.ndarray) else 0.0
-        self._silent = self._traffic.follow(rows[mine], seconds[mine], values[mine], waits)
+        waits = np.broadcast_to(np.asarray(false_alarms), rows.shape)
+        excused = np.isinf(waits) & counter[rows]
+        self._traffic.excuse(rows[excused], seconds[excused])
+        mine = counter[rows] & ~excused
+        self._silent = self._traffic.follow(
+            rows[mine],
+            seconds[mine],
+            values[mine],
+            waits[mine],
+            None if season is None else season[mine],
+        )
 
     def judge(self, tick: Tick) -> list[Anomaly]:
         """The findings that began or ended by now."""

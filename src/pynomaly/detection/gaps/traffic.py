@@ -1,7 +1,7 @@
 """Counters whose rate goes to zero at an hour at which it never did for so long.
 
-What should have been counted in a run of zeros is summed up by the usual rate of each hour; a run
-is a finding when that is far from chance (Poisson: nothing where 20 are due happens once in five
+What should have been counted in a run of zeros is summed up by the usual rate of each hour, or that
+of the last hour if it is lower; a run is a finding when that is far from chance (Poisson: nothing where 20 are due happens once in five
 hundred million times) and the run is twice as long as any before at this hour.
 """
 
@@ -37,13 +37,14 @@ class Traffic(Columns):
     """What is usual of each counter.
 
     ``usual``: its rate by hour of the day, of working days and of weekends, NaN where not seen.
-    ``runs``: the longest run of zeros at each, as a code. ``since``: the local second at which the
+    ``runs``: the longest run of zeros at each, as a code. ``recent``: its rate of about the last hour. ``since``: the local second at which the
     present run began, 0 without one; ``missed``: what should have been counted in it. ``born``:
     the first second that was seen. ``newest``: the last. ``out``: whether it is a finding.
     """
 
     usual: NDArray[np.float16]
     runs: NDArray[np.uint8]
+    recent: FloatArray
     since: NDArray[np.int64]
     missed: FloatArray
     born: NDArray[np.int64]
@@ -53,6 +54,7 @@ class Traffic(Columns):
     SPEC: ClassVar = {
         "usual": Column((_SLOTS,), np.float16, np.nan),
         "runs": Column((_SLOTS,), np.uint8),
+        "recent": Column(),
         "since": Column(dtype=np.int64),
         "missed": Column(),
         "born": Column(dtype=np.int64),
@@ -81,22 +83,24 @@ class TrafficWatch:
         seconds: NDArray[np.int64],
         rates: NDArray[np.float64],
         false_alarms: NDArray[np.float64] | float = 0.0,
+        season: NDArray[np.int64] | None = None,
     ) -> Silent:
         """Take in the rate of each of these counters at these local seconds.
 
         ``false_alarms``: for each how many there were; each makes it wait four times as long.
+        ``season``: the local seconds whose usual rate is expected, where these are others.
         """
         if not len(rows):
             return Silent(rows, rows)
         block = self.state.take(rows)
-        slots = _slots(seconds)
+        slots = _slots(seconds if season is None else season)
         at = np.arange(len(rows))
         new = block.newest == 0
         block.born[new] = seconds[new]
         passed = np.where(new, 0, np.clip(seconds - block.newest, 0, _DAY))
         usual = block.usual[at, slots].astype(np.float64)
         zero = rates == 0
-        missed = block.missed + np.nan_to_num(usual) * passed
+        missed = block.missed + np.minimum(np.nan_to_num(usual), block.recent) * passed
         begins = zero & (block.since == 0)
         block.since[begins] = np.where(new, seconds, block.newest)[begins]
         ended = ~zero & (block.since > 0)
@@ -105,7 +109,7 @@ class TrafficWatch:
         block.since[~zero] = 0
         block.missed[:] = np.where(zero, missed, 0.0)
         run = np.where(zero, seconds - block.since, 0)
-        bar = _LONGER * _longest(block, seconds, at) * 4.0**false_alarms
+        bar = _LONGER * _longest(block, slots, seconds, at) * 4.0**false_alarms
         found = (run >= LEAST_RUN) & (block.missed >= LEAST_MISSED) & (run > bar)
         found &= (seconds - block.born >= _LEAST_AGE) & ~block.out
         over = block.out & ~zero
@@ -117,10 +121,20 @@ class TrafficWatch:
         # While traffic is missing, that is not learnt as usual.
         kept = ~(zero & (block.missed >= LEAST_MISSED))
         block.usual[at[kept], slots[kept]] = usual[kept].astype(np.float16)
+        recent = np.where(new, near, block.recent + (near - block.recent) * _PACE)
+        block.recent[kept] = recent[kept]
         block.newest[:] = np.maximum(seconds, block.newest)
         self.state.put(rows, block)
         self._forget(int(seconds[0]) // _DAY)
         return Silent(rows[found], rows[over])
+
+    def excuse(self, rows: Rows, seconds: NDArray[np.int64]) -> None:
+        """Nothing is missed of these counters up to these local seconds."""
+        state = self.state
+        state.since[rows] = 0
+        state.missed[rows] = 0.0
+        known = state.newest[rows] > 0
+        state.newest[rows[known]] = np.maximum(state.newest[rows], seconds)[known]
 
     def missed(self, row: int) -> tuple[float, float]:
         """What should have been counted in the present run of zeros, and its length in seconds."""
@@ -160,13 +174,15 @@ def _slots(seconds: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _longest(
-    block: Traffic, seconds: NDArray[np.int64], at: NDArray[np.int64]
+    block: Traffic,
+    slots: NDArray[np.int64],
+    seconds: NDArray[np.int64],
+    at: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """Seconds of the longest run of zeros at this hour, the one before, and the one after.
 
     In its first eight days a series is compared with all days alike.
     """
-    slots = _slots(seconds)
     hour, kind = slots % _HOURS, slots // _HOURS
     young = seconds - block.born < 8 * _DAY
     code = np.zeros(len(at), dtype=np.uint8)
