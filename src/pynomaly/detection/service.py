@@ -186,7 +186,7 @@ class Judge:
     def _learn(
         self, samples: SeriesSamples, buckets: SeriesSamples, since_ms: int, until_ms: int
     ) -> None:
-        if not len(samples.ts):
+        if not len(samples.ts) + len(buckets.ts):
             return
         for start in range(since_ms, until_ms, self._step):
             end = min(start + self._step, until_ms)
