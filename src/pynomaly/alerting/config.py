@@ -14,6 +14,9 @@ from pydantic import (
 
 from pynomaly.alerting.channels.kinds import CONFIGS
 from pynomaly.alerting.cluster.config import AlertmanagerBlock
+from pynomaly.alerting.flapping.config import FlappingSettings
+from pynomaly.alerting.noise.config import FIRINGS_RETENTION
+from pynomaly.alerting.suppression.rule import SuppressionRuleSettings
 from pynomaly.model.document import Section
 from pynomaly.model.duration import Duration
 
@@ -87,6 +90,20 @@ class AlertingSettings(Section):
         ge=256,
         description="How many alerts may wait for each Alertmanager; then the oldest are dropped.",
     )
+    suppression_rules: tuple[SuppressionRuleSettings, ...] = Field(
+        default=(),
+        description="Rules that allow so many alerts in a stretch of time; see "
+        "[how to](../how-to/less-noise.md). More are given by the API.",
+    )
+    flapping: FlappingSettings = Field(
+        default=FlappingSettings(), description="Alerts that begin and end again and again."
+    )
+    firings_retention: Duration = Field(
+        default=FIRINGS_RETENTION,
+        gt=0,
+        description="How long it is kept how often alerts fired, who acknowledged them and how "
+        "many notifications they caused: what the noise report counts.",
+    )
     retention: Duration = Field(
         default=5 * 86_400.0,
         gt=0,
@@ -97,6 +114,17 @@ class AlertingSettings(Section):
         description="How many notifications a minute each integration of a kind of channel is "
         "sent, such as `slack: 60`; the others wait. 0, and a kind that is not named: no limit.",
     )
+
+    @field_validator("suppression_rules")
+    @classmethod
+    def _names_differ(
+        cls, rules: tuple[SuppressionRuleSettings, ...]
+    ) -> tuple[SuppressionRuleSettings, ...]:
+        names = [rule.name for rule in rules]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two rules are called {twice!r}; their counts would be one")
+        return rules
 
     @field_validator("rate_limits")
     @classmethod
