@@ -11,7 +11,8 @@ from pynomaly.access.asgi import require
 from pynomaly.access.policy import Action
 from pynomaly.alerting.alertmanager.matchers import parse_matcher
 from pynomaly.alerting.alerts.alert import ReceivedAlert
-from pynomaly.alerting.explain.explanation import Explanation, Path, Telling
+from pynomaly.alerting.explain.explanation import Explanation, NoiseStanding, Path, Telling
+from pynomaly.alerting.explain.noise import standing
 from pynomaly.alerting.explain.service import Explainer
 from pynomaly.alerting.manager import AlertManager
 from pynomaly.alerting.notifications.history import HistoryFilter, Sent
@@ -127,6 +128,26 @@ def _standing(alert: Alert, manager: AlertManager | None, clock: Clock | None) -
         "inhibited_by": [found.source] if found is not None else [],
         "maintenance": [_window(each) for each in manager.maintenance.windows(alert.labels, now)],
         "source": known.source if known is not None else "rules",
+        **_noise(standing(manager, alert, clock.now())),
+    }
+
+
+def _noise(how: NoiseStanding) -> dict[str, Any]:
+    """The rules that suppress an alert, who has taken it on, and whether it flaps."""
+    kept, flap = how.acknowledgement, how.flap
+    return {
+        "suppressed_by": list(how.suppressed_by),
+        "acknowledged": {"by": kept.by, "at": rfc3339(kept.at), "comment": kept.comment}
+        if kept is not None
+        else None,
+        "flapping": {
+            "since": rfc3339(flap.since),
+            "changes": flap.changes,
+            "window": flap.window,
+            "calm_at": rfc3339(flap.calm_at),
+        }
+        if flap is not None
+        else None,
     }
 
 
@@ -161,6 +182,7 @@ def _explained(found: Explanation) -> dict[str, Any]:
         "received_at": rfc3339(found.alert.updated_at),
         "source": found.alert.source,
         "generator_url": found.alert.generator_url,
+        **_noise(found.noise),
         "receivers": [_path(path) for path in found.paths],
         "history": {
             "held_back": [{**row, "at": rfc3339(row["at"])} for row in found.verdicts],
