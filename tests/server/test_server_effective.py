@@ -31,7 +31,7 @@ remote_write:
 - url: http://u:SESAME@host/write
   bearer_token: SESAME
   sigv4: {access_key: visible, secret_key: SESAME}
-  oauth2: {client_id: visible, client_secret: SESAME, client_secret_file: /visible}
+  oauth2: {client_id: visible, client_secret: SESAME, token_url: 'http://visible'}
   headers: {Authorization: SESAME, X-Api-Key: SESAME}
   tls_config: {key: SESAME, key_file: /visible}
 scrape_configs:
@@ -71,7 +71,7 @@ def test_no_secret_of_either_file_is_shown() -> None:
     assert "SESAME" not in text
     assert "SESAME" not in str(flags(ours, "http://127.0.0.1:1", ""))
     assert text.count("<secret>") == 18
-    for kept in ("u:<secret>@host", "access_key: visible", "client_secret_file: /visible"):
+    for kept in ("u:<secret>@host", "access_key: visible", "token_url: http://visible"):
         assert kept in text
     assert yaml.safe_load(text)["scrape_configs"][0]["static_configs"][0]["labels"] == {
         "token": "visible"  # a label, as every series shows it

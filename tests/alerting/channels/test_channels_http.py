@@ -10,9 +10,10 @@ from channel_certificates import Certificates
 from channel_server import HANG, START, Reply, Server, server
 
 from pynomaly.alerting.channels.config import HttpConfig
-from pynomaly.alerting.channels.http import HttpClient, Unreachable, bypassed, judge
+from pynomaly.alerting.channels.http import HttpClient, Unreachable, judge
 from pynomaly.alerting.channels.secrets import Secrets
 from pynomaly.alerting.contract import Delivery, Outcome
+from pynomaly.ingest.scrape.proxy import bypassed
 
 
 async def send(url: str, config: dict[str, Any] | None = None, **options: Any) -> Delivery:

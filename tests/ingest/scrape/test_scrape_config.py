@@ -66,7 +66,7 @@ def test_what_is_not_supported_is_named_and_skipped() -> None:
         "scrape_configs:\n"
         "  - job_name: x\n"
         "    kubernetes_sd_configs: [{role: pod}]\n"
-        "    oauth2: {client_id: x, token_url: y}\n",
+        "    oauth2: {client_id: x, token_url: 'http://y', grant_type: jwt}\n",
         "prometheus.yml",
     )
     assert warnings == [
@@ -75,7 +75,7 @@ def test_what_is_not_supported_is_named_and_skipped() -> None:
         "prometheus.yml: tracing is not supported and is skipped",
         "prometheus.yml: kubernetes_sd_configs of job 'x' is not supported; its targets are not "
         "scraped",
-        "prometheus.yml: oauth2 of job 'x' is not supported; it is scraped without",
+        "prometheus.yml: grant_type jwt of oauth2 of job 'x' is not supported",
     ]
 
 

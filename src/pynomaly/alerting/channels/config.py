@@ -15,10 +15,8 @@ class HttpConfig(ClientConfig):
 
     @model_validator(mode="after")
     def _supported(self) -> Self:
-        if self.oauth2 is not None:
-            raise ValueError(
-                "oauth2 is not supported for notifications; use authorization or basic_auth"
-            )
+        if self.oauth2 is not None and (what := self.oauth2.unsupported()):
+            raise ValueError(f"oauth2: {what} is not supported; use client credentials")
         for section in (self.tls_config, self.basic_auth, self.authorization):
             for name in type(section).model_fields if section is not None else ():
                 if name.endswith("_ref") and getattr(section, name):

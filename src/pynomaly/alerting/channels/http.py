@@ -2,11 +2,10 @@
 
 import asyncio
 import email.utils
-import ipaddress
 import re
 import ssl
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -21,6 +20,8 @@ from pynomaly.alerting.channels.messages import shortened
 from pynomaly.alerting.channels.secrets import Secrets
 from pynomaly.alerting.contract import Delivery, Outcome
 from pynomaly.ingest.scrape.credentials import Credentials
+from pynomaly.ingest.scrape.oauth2 import TokenRefused
+from pynomaly.ingest.scrape.proxy import bypassed, proxy_headers
 from pynomaly.model.duration import format_duration
 
 LONGEST_ATTEMPT = 30.0
@@ -131,12 +132,13 @@ class HttpClient:
             hidden.url(url)
         try:
             async with asyncio.timeout(limit):
-                own = {**await self._proofs(), **(proofs or {})}
-                hidden.headers(own)
                 sent = _Request(
-                    method, body, {"Content-Type": content_type, **(headers or {})}, own, most
+                    method, body, {"Content-Type": content_type, **(headers or {})}, {}, most
                 )
-                return await self._follow(url, sent, hidden)
+                answer = await self._proven(url, sent, proofs or {}, hidden)
+                if answer.status == HTTPStatus.UNAUTHORIZED and self._credentials.renew():
+                    answer = await self._proven(url, sent, proofs or {}, hidden)
+                return answer
         except TimeoutError:
             raise Unreachable(f"no answer within {format_duration(limit)}") from None
         except aiohttp.ClientError as error:
@@ -151,9 +153,17 @@ class HttpClient:
         if session is not None:
             await session.close()
 
+    async def _proven(
+        self, url: str, sent: "_Request", proofs: Mapping[str, str], hidden: Secrets
+    ) -> Answer:
+        own = {**await self._proofs(), **proofs}
+        return await self._follow(url, replace(sent, proofs=own), hidden.headers(own))
+
     async def _proofs(self) -> dict[str, str]:
         try:
             return await self._credentials.headers()
+        except TokenRefused as error:
+            raise Unreachable(str(error)) from None
         except (OSError, ValueError, ssl.SSLError) as error:
             what = getattr(error, "filename", None) or "http_config"
             why = getattr(error, "strerror", None) or type(error).__name__
@@ -204,8 +214,7 @@ class HttpClient:
         return proxy if proxy and not bypassed(url, self._config.no_proxy) else None
 
     def _proxy_headers(self) -> dict[str, str] | None:
-        given = self._config.proxy_connect_header or {}
-        return {name: ",".join(_texts(values)) for name, values in given.items()} or None
+        return proxy_headers(self._config.proxy_connect_header)
 
 
 async def _beginning(stream: aiohttp.StreamReader, most: int) -> bytes:
@@ -241,32 +250,6 @@ def judge(
     if again or answer.status in retry:
         return Delivery(Outcome.RETRYABLE, reason, retry_after=_retry_after(answer, now))
     return Delivery(Outcome.PERMANENT, reason)
-
-
-def bypassed(url: str, no_proxy: str) -> bool:
-    """Whether ``no_proxy``, names and networks between commas, exempts an address.
-
-    >>> bypassed("http://a.example.com/", "example.com"), bypassed("http://10.1.2.3/", "10.0.0.0/8")
-    (True, True)
-    """
-    host = (urlsplit(url).hostname or "").lower()
-    return any(_exempts(rule.strip().lower(), host) for rule in no_proxy.split(",") if rule.strip())
-
-
-def _exempts(rule: str, host: str) -> bool:
-    if rule == "*":
-        return True
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(rule, strict=False)
-    except ValueError:
-        name = rule.removeprefix("*").rsplit(":", 1)[0]
-        return host == name or host.endswith("." + name.removeprefix("."))
-
-
-def _texts(values: object) -> list[str]:
-    if isinstance(values, Mapping):
-        return [text for part in values.values() for text in _texts(part)]
-    return [str(value) for value in values] if isinstance(values, list) else [str(values)]
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -74,6 +74,8 @@ class Client:
             proxy=self._config.proxy_url or None,
             timeout=aiohttp.ClientTimeout(),
         ) as response:
+            if response.status == 401:
+                self._credentials.renew()  # for the next scrape
             if response.status != 200:
                 raise ScrapeError(
                     f"server returned HTTP status {response.status} {response.reason}",

@@ -105,6 +105,59 @@ class HeaderValues(Section):
     files: list[str] = Field(default_factory=list)
 
 
+class OAuth2(Section):
+    """``oauth2``: client credentials (RFC 6749, 4.4), by which a token is fetched."""
+
+    client_id: Text = Field(min_length=1)
+    client_secret: SecretStr = SecretStr("")
+    client_secret_file: str = ""
+    client_secret_ref: str = ""
+    scopes: list[Text] = Field(default_factory=list)
+    token_url: Text
+    endpoint_params: dict[Text, Text] = Field(default_factory=dict)
+    audience: Text = ""
+    grant_type: Text = ""
+    iss: Text = ""
+    claims: dict[str, Any] = Field(default_factory=dict)
+    signature_algorithm: Text = ""
+    client_certificate_key: SecretStr = SecretStr("")
+    client_certificate_key_file: str = ""
+    client_certificate_key_id: Text = ""
+    client_certificate_key_ref: str = ""
+    tls_config: TlsConfig = TlsConfig()
+    proxy_url: str = ""
+    no_proxy: str = ""
+    proxy_from_environment: bool = False
+    proxy_connect_header: dict[str, Any] | None = None
+
+    @field_validator("client_secret", mode="before")
+    @classmethod
+    def _digits(cls, value: Any) -> Any:
+        return _secret(value)
+
+    @field_validator("token_url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(
+                "token_url: an address that begins with http:// or https:// is expected"
+            )
+        return url
+
+    @model_validator(mode="after")
+    def _check(self) -> "OAuth2":
+        _one_of("oauth2", self, "client_secret", "client_secret_file", "client_secret_ref")
+        return self
+
+    def unsupported(self) -> str:
+        """What of it is not supported; empty if all is."""
+        if self.grant_type not in ("", "client_credentials"):
+            return f"grant_type {self.grant_type}"
+        key = "client_certificate_key"
+        names = ("client_secret_ref", key, f"{key}_file", f"{key}_ref")
+        return next((name for name in names if _plain(getattr(self, name))), "")
+
+
 _RESERVED_HEADERS = frozenset(
     [
         "accept", "accept-encoding", "authorization", "connection", "content-encoding",
@@ -119,7 +172,7 @@ class ClientConfig(Section):
 
     basic_auth: BasicAuth | None = None
     authorization: Authorization | None = None
-    oauth2: dict[str, Any] | None = None
+    oauth2: OAuth2 | None = None
     bearer_token: SecretStr = SecretStr("")
     bearer_token_file: str = ""
     tls_config: TlsConfig = TlsConfig()
@@ -169,12 +222,10 @@ def resolve(base: Path, path: str) -> str:
 
 def resolved_client(config: ClientConfig, base: Path) -> dict[str, Any]:
     """The changes to ``config`` that make its paths absolute, for ``model_copy``."""
-    tls = config.tls_config
+    update: dict[str, Any]
     changes: dict[str, Any] = {
         "bearer_token_file": resolve(base, config.bearer_token_file),
-        "tls_config": tls.model_copy(
-            update={n: resolve(base, getattr(tls, n)) for n in ("ca_file", "cert_file", "key_file")}
-        ),
+        "tls_config": _resolved_tls(config.tls_config, base),
         "http_headers": {
             name: header.model_copy(update={"files": [resolve(base, f) for f in header.files]})
             for name, header in config.http_headers.items()
@@ -184,7 +235,18 @@ def resolved_client(config: ClientConfig, base: Path) -> dict[str, Any]:
         files = ("username_file", "password_file")
         update = {n: resolve(base, getattr(basic, n)) for n in files}
         changes["basic_auth"] = basic.model_copy(update=update)
+    if (oauth2 := config.oauth2) is not None:
+        update = {
+            "client_secret_file": resolve(base, oauth2.client_secret_file),
+            "tls_config": _resolved_tls(oauth2.tls_config, base),
+        }
+        changes["oauth2"] = oauth2.model_copy(update=update)
     if (auth := config.authorization) is not None:
         update = {"credentials_file": resolve(base, auth.credentials_file)}
         changes["authorization"] = auth.model_copy(update=update)
     return changes
+
+
+def _resolved_tls(tls: TlsConfig, base: Path) -> TlsConfig:
+    names = ("ca_file", "cert_file", "key_file")
+    return tls.model_copy(update={name: resolve(base, getattr(tls, name)) for name in names})

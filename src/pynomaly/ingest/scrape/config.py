@@ -302,8 +302,8 @@ def _warnings(config: PrometheusConfig, jobs: list[ScrapeConfig]) -> Iterator[st
     for job in jobs:
         for name in skipped_of(job):
             yield f"{name} of job {job.job_name!r} is not supported; its targets are not scraped"
-        if job.oauth2:
-            yield f"oauth2 of job {job.job_name!r} is not supported; it is scraped without"
+        if job.oauth2 is not None and (what := job.oauth2.unsupported()):
+            yield f"{what} of oauth2 of job {job.job_name!r} is not supported"
         if job.tls_config.cert or job.tls_config.key.get_secret_value():
             yield f"cert and key of job {job.job_name!r} must be files; they are not used"
         if _refers_to_secrets(job):

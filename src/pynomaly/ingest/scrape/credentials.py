@@ -6,13 +6,8 @@ from base64 import b64encode
 from pathlib import Path
 
 from pynomaly.ingest.scrape.client_config import ClientConfig, TlsConfig
-
-_VERSIONS = {
-    "TLS10": ssl.TLSVersion.TLSv1,
-    "TLS11": ssl.TLSVersion.TLSv1_1,
-    "TLS12": ssl.TLSVersion.TLSv1_2,
-    "TLS13": ssl.TLSVersion.TLSv1_3,
-}
+from pynomaly.ingest.scrape.oauth2 import Tokens
+from pynomaly.ingest.scrape.tls import ssl_context
 
 
 class Credentials:
@@ -20,6 +15,7 @@ class Credentials:
 
     def __init__(self, config: ClientConfig) -> None:
         self._config = config
+        self._tokens = Tokens(config.oauth2) if config.oauth2 is not None else None
         self._ssl: ssl.SSLContext | None = None
         self._ssl_files: tuple[float, ...] = ()
         self._has_files = _has_files(config)
@@ -35,11 +31,18 @@ class Credentials:
 
         Raises:
             OSError, ValueError, ssl.SSLError: a file cannot be used.
+            TokenRefused: the server of ``oauth2`` gives no token.
         """
         if self._prepared is None or self._has_files:
             prepare = self._prepare
             self._prepared = await asyncio.to_thread(prepare) if self._has_files else prepare()
+        if self._tokens is not None:
+            return {**self._prepared, "Authorization": await self._tokens.authorization()}
         return self._prepared
+
+    def renew(self) -> bool:
+        """Whether another attempt could prove more: with a new token in place of a kept one."""
+        return self._tokens is not None and self._tokens.renew()
 
     def _prepare(self) -> dict[str, str]:
         config = self._config
@@ -60,21 +63,6 @@ class Credentials:
             secret = auth.credentials.get_secret_value() or _read(auth.credentials_file)
             headers["Authorization"] = f"{auth.type.strip() or 'Bearer'} {secret}"
         return headers
-
-
-def ssl_context(tls: TlsConfig) -> ssl.SSLContext:
-    """What ``tls_config`` says; raises OSError or ssl.SSLError when files cannot be used."""
-    context = ssl.create_default_context(cafile=tls.ca_file or None, cadata=tls.ca or None)
-    if tls.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if tls.cert_file:
-        context.load_cert_chain(tls.cert_file, tls.key_file)
-    if tls.min_version:
-        context.minimum_version = _VERSIONS[tls.min_version]
-    if tls.max_version:
-        context.maximum_version = _VERSIONS[tls.max_version]
-    return context
 
 
 def _has_files(config: ClientConfig) -> bool:

@@ -115,7 +115,15 @@ async def test_its_timeout_holds(hook: Server) -> None:
         ({"url": "http://x", "url_file": "f"}, "at most one of url"),
         ({"url": "hooks.example.com/s3cret"}, "an address such as"),
         ({"url": "http://x", "timeout": "10"}, "with its unit"),
-        ({"url": "http://x", "http_config": {"oauth2": {}}}, "oauth2 is not supported"),
+        (
+            {
+                "url": "http://x",
+                "http_config": {
+                    "oauth2": {"client_id": "x", "token_url": "http://y", "grant_type": "jwt"}
+                },
+            },
+            "oauth2: grant_type jwt is not supported; use client credentials",
+        ),
     ],
 )
 def test_a_section_that_cannot_work_is_refused(config: dict[str, Any], said: str) -> None:

@@ -11,7 +11,7 @@ from typing import cast
 from pynomaly.alerting.channels.email.config import EmailConfig
 from pynomaly.alerting.channels.fields import host_and_port
 from pynomaly.ingest.scrape.client_config import TlsConfig
-from pynomaly.ingest.scrape.credentials import ssl_context
+from pynomaly.ingest.scrape.tls import ssl_context
 
 _IMPLICIT_TLS = "465"
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
