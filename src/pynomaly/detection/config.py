@@ -5,6 +5,7 @@ import zoneinfo
 from pydantic import Field, field_validator
 
 from pynomaly.detection.peers.siblings import INSTANCE_LIKE
+from pynomaly.detection.rules.config import AnomalyRule
 from pynomaly.model.document import Section
 from pynomaly.model.duration import Duration
 from pynomaly.model.errors import BadInput
@@ -84,6 +85,9 @@ class DetectionSettings(Section):
     histograms: bool = Field(
         default=True,
         description="Judge classic histograms by their quantiles 0.5, 0.95 and 0.99.",
+    )
+    rules: tuple[AnomalyRule, ...] = Field(
+        default=(), description="What is told of the anomalies of some series."
     )
     watch: str = Field(
         default="",

@@ -22,6 +22,8 @@ from pynomaly.detection.histograms import Histograms, is_quantile, no_samples, t
 from pynomaly.detection.lasting import Judged, Lasting
 from pynomaly.detection.points import Points, between
 from pynomaly.detection.repository import AnomalyLog
+from pynomaly.detection.rules.applied import Applied
+from pynomaly.detection.rules.config import AnomalyRule
 from pynomaly.detection.streaming.columns import Rows
 from pynomaly.detection.streaming.episodes import Changes, EpisodeMachine
 from pynomaly.detection.streaming.scorer import Scored, StreamScorer
@@ -95,6 +97,8 @@ class Judge:
         self._episodes = EpisodeMachine(budget=self._settings.budget)
         self._lasting = Lasting()
         self._handicaps: Mapping[Labels, float] = {}
+        self._rules = Applied(self._settings.budget)
+        self._new_rules: Sequence[AnomalyRule] | None = self._settings.rules
         self.progress = Progress()
         self._histograms = Histograms(_BUCKETS * self._settings.max_series)
         self._gaps = GapJudge(is_quantile)
@@ -122,6 +126,14 @@ class Judge:
         """From now on an anomaly of these series must be rarer, by so many decades, to begin."""
         self._handicaps = decades
 
+    def take_rules(self, rules: Sequence[AnomalyRule]) -> None:
+        """From the next run on these rules hold, and no others."""
+        self._new_rules = rules
+
+    def matched(self) -> list[int]:
+        """Of each rule that holds, how many series it matches."""
+        return self._rules.matched()
+
     async def close(self) -> None:
         """Save the state."""
         if self._file is not None:
@@ -145,6 +157,10 @@ class Judge:
         await self._tell(changed)
 
     async def _run(self, due_ms: int) -> tuple[SampleBatch, list[Anomaly]]:
+        if self._new_rules is not None:
+            self._rules.take(self._new_rules)
+            self._new_rules = None
+        await self._rules.read_traffic(self._querier, due_ms)
         await self._catch_up(due_ms - self._step)
         since_ms = max(self._seen_to, due_ms - self._step)
         samples, buckets = await self._read(since_ms, due_ms)
@@ -193,6 +209,7 @@ class Judge:
             made = self._histograms.points(between(buckets, start, end))
             part = together(between(samples, start, end), made)
             rows, ms, values = self._points.next_points(part)
+            self._rules.look(self._points.labels)
             self._gaps.follow(self._points.arrived, start, end, self._points.labels)
             self._exclude(start, end)
             if len(rows):
@@ -203,6 +220,7 @@ class Judge:
     ) -> tuple[SampleBatch, list[Anomaly]]:
         samples = together(samples, self._histograms.points(buckets))
         rows, ms, values = self._points.next_points(samples)
+        self._rules.look(self._points.labels)
         self._gaps.follow(self._points.arrived, since_ms, due_ms, self._points.labels, live=True)
         self._exclude(since_ms, due_ms)
         telemetry.SERIES.set(len(self._points))
@@ -221,7 +239,11 @@ class Judge:
         judged = Judged(rows, values, scored, changes, self._company.beside)
         known_rows = self._points.labels
         changed = self._lasting.changed(judged, known_rows, due_ms / 1000, self._gaps.rows)
-        changed += self._company.told(judged, known_rows, self._lasting, due_ms / 1000)
+        changed += self._rules.allowed(
+            self._company.told(judged, known_rows, self._lasting, due_ms / 1000),
+            self._points.row_of,
+            self._lasting,
+        )
         changed += self._missing(due_ms) + self._over(due_ms)
         if self._points.forget(due_ms - round(_FORGET_SECONDS * 1000)):
             self._verdicts.forget_but(self._points.labels)
@@ -246,6 +268,7 @@ class Judge:
         self._gaps.rates(rows, seconds, values, self._points.last.counter, handicap, season)
         if excluded is not None:
             scored = excluded.quiet(scored)
+        handicap = handicap + self._rules.handicap(rows, values, scored.expected)
         return scored, self._episodes.step(rows, scored.rarity, interval, handicap)
 
     def _handicap(self, rows: Rows) -> NDArray[np.float64]:
@@ -269,6 +292,7 @@ class Judge:
                 self._points.last,
                 due_ms,
                 self._handicap(np.arange(len(self._points))),
+                self._rules.muted_below(len(self._points)),
                 self._lasting.take_below,
                 self._lasting.__contains__,
             )
@@ -287,11 +311,11 @@ class Judge:
         The former end with the last sample. The latter closed while the judge caught up.
         """
         ended = []
-        for row, _ in self._lasting.items():
+        for row, anomaly in self._lasting.items():
             newest_ms = int(self._points.last.ms[row])
             stopped = due_ms - newest_ms >= _STOPPED_SECONDS * 1000
             lasts = self._episodes.open(np.array([row]))[0] or self._company.holds(row)
-            if stopped or not lasts:
+            if stopped or not lasts or self._rules.mutes(row, anomaly.direction):
                 ended.append(self._lasting.end(row, newest_ms / 1000))
         return ended
 
@@ -307,6 +331,7 @@ class Judge:
         self._scorer.resize(rows, size)
         self._episodes.resize(rows, size)
         self._gaps.resize(rows, size)
+        self._rules.begin_anew()
         self._company.resize(rows, size)
         self._exclusions.resize(rows)
         self._lasting.moved({old: new for new, old in enumerate(rows.tolist())})

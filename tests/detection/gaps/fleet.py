@@ -27,6 +27,7 @@ class Fleet:
         self.now = START
         self.found: dict[str, Anomaly] = {}
         self.false_alarms: dict[Labels, float] = {}
+        self.muted: set[Labels] = set()
         self.values: dict[Labels, Anomaly] = {}
         """Anomalies of values that last."""
 
@@ -62,6 +63,7 @@ class Fleet:
             self.points.last,
             self.now * 1000,
             self._waits(),
+            np.array([each in self.muted for each in rows], dtype=np.bool_),
             lambda row: self.values.pop(rows[row], None),
             lambda row: rows[row] in self.values,
         )

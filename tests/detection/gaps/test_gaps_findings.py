@@ -1,6 +1,5 @@
 """What does not come, and should, is told: once for each trouble, in words, until it is over."""
 
-
 import numpy as np
 import pytest
 
@@ -40,9 +39,7 @@ def test_a_series_that_stops_while_its_siblings_go_on_is_told_until_it_comes_bac
     assert fleet.run(values(UP, *SIBLINGS), hours=3.5 / 60) == []
     (told,) = fleet.run(values(UP, *SIBLINGS), hours=2 / 60)
     assert (told.labels, told.cause, told.ended_at) == (QUEUE, SERIES_STOPPED, 0)
-    assert told.note == (
-        "No sample for 4 min, where one came every 30 s; its 12 siblings go on."
-    )
+    assert told.note == ("No sample for 4 min, where one came every 30 s; its 12 siblings go on.")
     assert told.started_at == fleet.now - 330 - 10  # its last sample
     assert fleet.run(values(UP, *SIBLINGS), hours=1) == []
     (over,) = fleet.run(values(UP, QUEUE, *SIBLINGS), hours=1)

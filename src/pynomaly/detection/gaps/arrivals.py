@@ -74,11 +74,11 @@ def arrivals(samples: SeriesSamples, found: NDArray[np.int64], rows: NDArray[np.
 class Regularity(Columns):
     """What is known of each series' samples.
 
-    ``interval``: seconds between them, ``step`` the newest; ``count``: how many; ``born`` and ``newest``: the first and
-    the newest in milliseconds; ``at``: the watch's clock then. ``longest``: the longest gap, in
-    seconds; ``ended``: a staleness marker came since. ``lost``: the share of late that is missing,
-    ``lost_most`` the most of it before, ``lost_hour`` of this hour, ``lost_last`` of the last.
-    ``out``: in which findings.
+    ``interval``: seconds between them, ``step`` the newest; ``count``: how many; ``born`` and
+    ``newest``: the first and the newest in milliseconds; ``at``: the watch's clock then.
+    ``longest``: the longest gap, in seconds; ``ended``: a staleness marker came since. ``lost``:
+    the share of late that is missing, ``lost_most`` the most of it before, ``lost_hour`` of this
+    hour, ``lost_last`` of the last. ``out``: in which findings.
     """
 
     interval: FloatArray

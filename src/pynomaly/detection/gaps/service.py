@@ -40,15 +40,16 @@ _RIGHT_AFTER = 1.5
 class Tick:
     """The moment at which is judged: what is known of every row, by now.
 
-    ``false_alarms``: by row, how many of its findings were. ``take``: takes the anomaly of values
-    that lasts of a row away, if there is one below expected, to go on as a finding. ``lasts``:
-    whether one lasts.
+    ``false_alarms``: by row, how many of its findings were; ``muted``: whether nothing is to be
+    told of it. ``take``: takes the anomaly of values that lasts of a row away, if there is one
+    below expected, to go on as a finding. ``lasts``: whether one lasts.
     """
 
     labels: Sequence[Labels]
     last: LastSamples
     at_ms: int
     false_alarms: NDArray[np.float64]
+    muted: NDArray[np.bool_]
     take: Callable[[int], Anomaly | None]
     lasts: Callable[[int], bool]
 
@@ -137,13 +138,14 @@ class GapJudge:
         at = tick.at_ms / 1000.0
         changed = self._findings.recover(STOPS, frozenset(self._back), at)
         self._back = []
-        changed += self._stops(self._watch.overdue(size, tick.false_alarms[:size]), tick)
+        stopped = self._watch.overdue(size, tick.false_alarms[:size])
+        changed += self._stops(stopped[~tick.muted[stopped]], tick)
         begun, over = self._watch.lossy(size, tick.false_alarms[:size])
         changed += self._findings.recover(frozenset({LOST_SAMPLES}), _set(over), at)
-        changed += self._lossy(begun, tick)
+        changed += self._lossy(begun[~tick.muted[begun]], tick)
         silent, over = self._silent
         changed += self._findings.recover(frozenset({NO_TRAFFIC}), _set(over), at)
-        changed += self._without_traffic(silent, tick)
+        changed += self._without_traffic(silent[~tick.muted[silent]], tick)
         return changed + self._findings.accept(at)
 
     # What stopped

@@ -1,8 +1,9 @@
 """Counters whose rate goes to zero at an hour at which it never did for so long.
 
-What should have been counted in a run of zeros is summed up by the usual rate of each hour, or that
-of the last hour if it is lower; a run is a finding when that is far from chance (Poisson: nothing where 20 are due happens once in five
-hundred million times) and the run is twice as long as any before at this hour.
+What should have been counted in a run of zeros is summed up by the usual rate of each hour, or
+that of the last hour if it is lower. A run is a finding when that is far from chance (Poisson:
+nothing where 20 are due happens once in five hundred million times) and the run is twice as long
+as any before at this hour.
 """
 
 from collections.abc import Mapping
@@ -37,9 +38,10 @@ class Traffic(Columns):
     """What is usual of each counter.
 
     ``usual``: its rate by hour of the day, of working days and of weekends, NaN where not seen.
-    ``runs``: the longest run of zeros at each, as a code. ``recent``: its rate of about the last hour. ``since``: the local second at which the
-    present run began, 0 without one; ``missed``: what should have been counted in it. ``born``:
-    the first second that was seen. ``newest``: the last. ``out``: whether it is a finding.
+    ``runs``: the longest run of zeros at each, as a code. ``recent``: its rate of about the last
+    hour. ``since``: the local second at which the present run began, 0 without one; ``missed``:
+    what should have been counted in it. ``born``: the first second that was seen. ``newest``: the
+    last. ``out``: whether it is a finding.
     """
 
     usual: NDArray[np.float16]
