@@ -1,6 +1,5 @@
 """Models of watched queries: their versions, training them, and rolling back."""
 
-import math
 from typing import Any, Protocol
 
 from fastapi import APIRouter, Depends
@@ -8,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from pynomaly.access.asgi import require
 from pynomaly.access.policy import Action
+from pynomaly.detection.watched.documents import model_document, training_document
 from pynomaly.detection.watched.models import ModelVersion
 from pynomaly.detection.watched.trainer import Progress
 
@@ -59,46 +59,19 @@ def router(models: Models) -> APIRouter:
         """Every version, by query and algorithm, the newest first; and how trainings are."""
         versions = await models.models()
         return {
-            "models": [_shown(each, models.drift(each)) for each in versions],
-            "trainings": [_progress(each) for each in models.progress()],
+            "models": [model_document(each, models.drift(each)) for each in versions],
+            "trainings": [training_document(each) for each in models.progress()],
         }
 
     @routes.post("/train", dependencies=[Depends(require(Action.CONFIG_WRITE))], status_code=202)
     async def train(wanted: Train) -> dict[str, Any]:
         """Begin to train; ``trainings`` of the list says how far it is."""
-        return _progress(models.train_soon(wanted.query))
+        return training_document(models.train_soon(wanted.query))
 
     @routes.post("/rollback", dependencies=[Depends(require(Action.CONFIG_WRITE))])
     async def roll_back(wanted: RollBack) -> dict[str, Any]:
         """Use an older version, or one that was rolled back from."""
         used = await models.roll_back(wanted.query, wanted.algorithm, wanted.version)
-        return _shown(used, models.drift(used))
+        return model_document(used, models.drift(used))
 
     return routes
-
-
-def _shown(model: ModelVersion, drift: float) -> dict[str, Any]:
-    return {
-        "query": model.query,
-        "algorithm": model.algorithm,
-        "version": model.version,
-        "active": model.active,
-        "trained_at": model.trained_at,
-        "data_from": model.data_from,
-        "data_until": model.data_until,
-        "series": model.series,
-        "points": model.points,
-        "backtest": {"passes_per_week": model.passes_per_week},
-        "drift": None if math.isnan(drift) else drift,
-        "parameters": model.parameters,
-    }
-
-
-def _progress(progress: Progress) -> dict[str, Any]:
-    return {
-        "query": progress.query,
-        "state": progress.state,
-        "done": progress.done,
-        "total": progress.total,
-        "error": progress.error or None,
-    }

@@ -26,7 +26,7 @@ from pynomaly.alerting.heartbeat import Heartbeat
 from pynomaly.api import alertmanager as alertmanager_api
 from pynomaly.api import alerts as alerts_api
 from pynomaly.api import app as api_app
-from pynomaly.api import control, detection_models, health, ingest, prometheus
+from pynomaly.api import control, health, ingest, prometheus
 from pynomaly.api import events as events_api
 from pynomaly.api import notifications as notifications_api
 from pynomaly.api import queries as queries_api
@@ -409,7 +409,7 @@ class Service:
                 ),
                 self._detection.for_api(self._clock),
                 events_api.router(self._calendar, self._clock),
-                detection_models.router(self._watched.queries),
+                *self._watched.for_api(self._clock),
                 health.router(self.health),
                 control.router(self.reload),
                 admin_api.router(administration, self.health.ready, enabled=enabled),
@@ -478,6 +478,7 @@ class Service:
                     self._alerting.manager, self._alerting.delivery, self._explainer()
                 ),
                 anomalies=self._detection.for_pages(),
+                detection=self._watched.for_pages(),
             )
         )
 

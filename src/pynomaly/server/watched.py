@@ -2,13 +2,19 @@
 
 from functools import partial
 
+from fastapi import APIRouter
+
+from pynomaly.api import anomaly_backtest, detection_models
+from pynomaly.detection.backtest.service import DetectionBacktests
 from pynomaly.detection.watched.config import WatchedQuery
 from pynomaly.detection.watched.models import ModelFiles, ModelRepository
 from pynomaly.detection.watched.service import WatchedQueries
+from pynomaly.model.clock import Clock
 from pynomaly.server.backends import Backend, Site
 from pynomaly.server.detection import Detection
 from pynomaly.server.sections import AnomalyDetectionComponent, Configuration
 from pynomaly.storage.records import Records
+from pynomaly.web.detection import DetectionDeps
 
 MODELS_FOLDER = "detection-models"
 
@@ -19,8 +25,9 @@ _UPKEEP = "watched queries upkeep"
 class Watching:
     """The watched queries of the configuration, each with its job."""
 
-    def __init__(self, queries: WatchedQueries, site: Site) -> None:
+    def __init__(self, queries: WatchedQueries, backtests: DetectionBacktests, site: Site) -> None:
         self.queries = queries
+        self._backtests = backtests
         self._site = site
         self._jobs: dict[str, WatchedQuery] = {}
 
@@ -29,6 +36,17 @@ class Watching:
         self._schedule()
         self._site.scheduler.every(_UPKEEP, _UPKEEP_SECONDS, self.queries.upkeep)
         await self.queries.upkeep(self._site.clock.now())
+
+    def for_api(self, clock: Clock) -> list[APIRouter]:
+        """The routes of models and of backtests."""
+        return [
+            detection_models.router(self.queries),
+            anomaly_backtest.router(self._backtests, clock),
+        ]
+
+    def for_pages(self) -> DetectionDeps:
+        """What their pages stand on."""
+        return DetectionDeps(self.queries, self._backtests)
 
     async def apply(self, configuration: Configuration) -> None:
         """Watch what the configuration names now; unchanged queries go on as they are."""
@@ -74,7 +92,7 @@ async def watch_queries(
     await queries.start()
     site.undo.push_async_callback(queries.close)
     await detection.heed(queries.take_handicaps)
-    watching = Watching(queries, site)
+    watching = Watching(queries, DetectionBacktests(backend.judging), site)
     await watching.begin()
     return watching
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from pynomaly.detection.documents import trained_by
-from pynomaly.detection.events import Anomaly
+from pynomaly.detection.events import Anomaly, trained_by
 from pynomaly.detection.points import is_counter
 from pynomaly.detection.verdicts import BAND, verdict_labels
 from pynomaly.detection.watched.loaded import watched_labels

@@ -18,6 +18,7 @@ from pynomaly.web.anomalies import router as anomalies_router
 from pynomaly.web.assets import Assets
 from pynomaly.web.backtest import BacktestSpec, run_backtest
 from pynomaly.web.deps import Status, WebDeps
+from pynomaly.web.detection import router as detection_router
 from pynomaly.web.evaluate import Evaluator
 from pynomaly.web.live import LiveViews
 from pynomaly.web.lookup import LIMIT, Lookup
@@ -93,6 +94,8 @@ def create_app(deps: WebDeps) -> FastAPI:
         app.include_router(alerts_router(deps, deps.alerting))
     if deps.anomalies is not None:
         app.include_router(anomalies_router(deps.anomalies, deps.clock))
+    if deps.detection is not None:
+        app.include_router(detection_router(deps.detection, deps.clock))
     _add_data(app, deps, evaluator, snapshots, views)
     _add_lookup(app, Lookup(deps.reader, deps.clock))
     socket = LiveSocket(views, deps.bus, deps.clock, settings)

@@ -19,6 +19,7 @@ from pynomaly.storage.samples.contract import SampleReader
 from pynomaly.web.alerts.board import AlertSource
 from pynomaly.web.anomalies import AnomalyDeps
 from pynomaly.web.config import WebSettings
+from pynomaly.web.detection import DetectionDeps
 from pynomaly.web.notes import RuleNotes, no_notes
 
 
@@ -154,4 +155,5 @@ class WebDeps:
     backtests: Backtests | None = None
     alerting: AlertingDeps | None = None
     anomalies: AnomalyDeps | None = None
+    detection: DetectionDeps | None = None
     settings: WebSettings = field(default_factory=WebSettings)

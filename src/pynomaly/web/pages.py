@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 
 from pynomaly.web.assets import Assets
 from pynomaly.web.deps import WebDeps
+from pynomaly.web.detection import detection_boot
 from pynomaly.web.overview import ANOMALIES, CHARTS, HOST_TILES
 from pynomaly.web.panels import encode
 from pynomaly.web.rules import find_rule, rule_page, rulebook
@@ -44,11 +45,19 @@ _ALERT_PAGES = (
     ("routing", "/routing", "Routing", "Who is told of what?"),
     ("deliveries", "/deliveries", "Deliveries", "Who was told?"),
 )
+_ANOMALY_PAGES = (
+    ("detectbacktest", "/anomalies/backtest", "Backtest", "What would have been flagged?"),
+    ("models", "/anomalies/models", "Models", "How do the trained models do?"),
+)
 _INNER_PAGES = (
     ("rule", "/rule", "Rule", "How does this rule do?"),
     ("alert", "/alert", "Alert", "Why?"),
 )
-_PARENTS = {"rule": "rules", "alert": "alerts"} | {page[0]: "alerts" for page in _ALERT_PAGES}
+_PARENTS = (
+    {"rule": "rules", "alert": "alerts"}
+    | {page[0]: "alerts" for page in _ALERT_PAGES}
+    | {page[0]: "anomalies" for page in _ANOMALY_PAGES}
+)
 
 _NOTHING: Mapping[str, Any] = {}
 _RUNBOOK_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -73,7 +82,7 @@ class Pages:
         """Every page that exists; the bar at the left shows those that need no parameter."""
         return [
             Page(*row, self._responder(row[0], row[3]))
-            for row in (*_PAGES, *_ALERT_PAGES, *_INNER_PAGES)
+            for row in (*_PAGES, *_ALERT_PAGES, *_ANOMALY_PAGES, *_INNER_PAGES)
         ]
 
     async def runbook(self, name: str) -> Response:
@@ -108,6 +117,7 @@ class Pages:
             current=_PARENTS.get(name, name),
             pages=_PAGES,
             alert_pages=(*(page for page in _PAGES if page[0] == "alerts"), *_ALERT_PAGES),
+            anomaly_pages=(*(page for page in _PAGES if page[0] == "anomalies"), *_ANOMALY_PAGES),
             root=self._assets.root,
             plotly=self._assets.plotly,
             version=self._deps.version,
@@ -138,6 +148,8 @@ class Pages:
             boot["silences"] = await self._snapshots.take("silences")
         if name == "anomalies":
             boot["anomalies"] = await self._snapshots.take("anomalies")
+        if _PARENTS.get(name) == "anomalies":
+            boot["detection"] = detection_boot(self._deps.detection)
         if name in ("rules", "rule"):
             boot["rules"] = await self._snapshots.take("rules")
         if name == "rules":

@@ -18,7 +18,7 @@ from pynomaly.model.labels import Labels
 
 _STOPPED_SECONDS = 3600.0
 """An anomaly of a series without a value for so long is over."""
-_APART = 10.0**-0.5
+APART = 10.0**-0.5
 """Of the budget: points of a trained score that are rare lie apart more than those of the judge of
 every series, whose rarity the machine is made for."""
 
@@ -46,7 +46,7 @@ class QueryEpisodes:
     def __init__(self, query: WatchedQuery, budget: float) -> None:
         self._query = query
         self._metric = metric_of(query.expr)
-        self._machine = EpisodeMachine(0, budget * _APART)
+        self._machine = EpisodeMachine(0, budget * APART)
         self._rows: dict[Labels, int] = {}
         self._seen_at: NDArray[np.float64] = np.empty(0)
         self._lasting: dict[Labels, Anomaly] = {}
