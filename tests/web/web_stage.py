@@ -26,6 +26,7 @@ from pynomaly.model.alert import Alert, AlertState
 from pynomaly.model.clock import Clock, SystemClock
 from pynomaly.model.labels import Labels
 from pynomaly.model.samples import MetricMetadata, SampleBatch
+from pynomaly.promql.contract import Querier
 from pynomaly.promql.local import LocalQuerier
 from pynomaly.rules.backtest.service import Backtests
 from pynomaly.rules.config import load_rules
@@ -50,6 +51,7 @@ from pynomaly.web.deps import (
     TargetStatus,
     WebDeps,
 )
+from pynomaly.web.detection import DetectionDeps
 from pynomaly.web.notes import RuleNote
 from tests.product import unused_port
 
@@ -76,6 +78,9 @@ class World:
 
     anomalies: AnomalyRepository | None = None
     progress: Progress = field(default_factory=Progress)
+    detection: Callable[[Querier, Clock], DetectionDeps] | None = None
+    """Makes what the pages of backtests and models stand on."""
+
     handicaps: Handicaps = field(default_factory=dict)
     """What feedback has led to."""
 
@@ -192,6 +197,7 @@ class Stage:
                 backtests=Backtests(querier, default_interval=60.0),
                 alerting=alerting,
                 anomalies=self.world.anomaly_deps(clock, self.bus),
+                detection=self.world.detection and self.world.detection(querier, clock),
             )
             gate = Gate(AccessSettings(), ports=[self.port])
             app = AccessMiddleware(create_app(deps), gate, None)
