@@ -3,13 +3,16 @@
 import re
 import zoneinfo
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pynomaly.calendar import holidays
 from pynomaly.model.document import Section
 from pynomaly.model.duration import Duration
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
 _EVERY_YEAR = re.compile(r"(\d\d)-(\d\d)")
 
@@ -65,9 +68,9 @@ class CalendarSettings(Section):
     working_days: tuple[Day, ...] = Field(
         default=(), description="Days that are no holidays here, although the country has them."
     )
-    holiday_like: Literal[
-        "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
-    ] = Field(default="sunday", description="The day of the week whose usual values a holiday has.")
+    holiday_like: Weekday = Field(
+        default="sunday", description="The day of the week whose usual values a holiday has."
+    )
     learn_on_holidays: bool = Field(
         default=True, description="Whether what is usual is learnt on configured holidays, too."
     )

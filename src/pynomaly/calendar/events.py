@@ -77,11 +77,11 @@ class Event:
         Where there is no label ``service``, a matcher of it sees the service by which the product
         knows the series: its ``service_name``, ``app`` or ``job``.
         """
-        return all(each.matches(_seen(each.name, labels)) for each in self.matchers)
+        return all(each.matches(seen(each.name, labels)) for each in self.matchers)
 
     def may_concern(self, labels: Mapping[str, str]) -> bool:
         """Whether something with these labels and others, not known, can be meant."""
-        return all(m.matches(seen) for m in self.matchers if (seen := _seen(m.name, labels)))
+        return all(m.matches(value) for m in self.matchers if (value := seen(m.name, labels)))
 
     def occurrences(self, since: float, until: float) -> Iterator["Occurrence"]:
         """Each time that it lies at least partly in ``[since, until]``, in order."""
@@ -171,6 +171,7 @@ def with_defaults(event: Event, *, now: float, duration: float | None = None) ->
     return replace(event, starts_at=begin, ends_at=end)
 
 
-def _seen(name: str, labels: Mapping[str, str]) -> str:
+def seen(name: str, labels: Mapping[str, str]) -> str:
+    """The value that a matcher of this label is held against; see ``Event.concerns``."""
     found = labels.get(name, "")
     return found or (service_of(labels) if name == "service" else "")

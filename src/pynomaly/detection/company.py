@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pynomaly.detection.config import DetectionSettings
 from pynomaly.detection.events import TOGETHER, Anomaly
+from pynomaly.detection.excluded import Excluded
 from pynomaly.detection.lasting import ALONE, Beside, Judged, Lasting, anomaly_at
 from pynomaly.detection.peers.heed import heeded
 from pynomaly.detection.peers.judge import Compared, PeerJudge
@@ -56,14 +57,21 @@ class Company:
         values: NDArray[np.float64],
         scored: Scored,
         interval: NDArray[np.float64],
+        excluded: Excluded | None = None,
     ) -> Scored:
-        """The verdict on one point of each of these series, in its company; learns from it."""
+        """The verdict on one point of each of these series, in its company; learns from it.
+
+        ``excluded``: what is not learnt of them, or not told.
+        """
         self._compared = Compared.blank(len(rows))
         if self._peers:
-            self._compared = self._peers.update(rows, labels, values, interval)
+            learn = excluded.learn if excluded else None
+            self._compared = self._peers.update(rows, labels, values, interval, learn)
             scored = heeded(scored, self._compared, values)
         if self._joint:
             rarity = np.where(np.isnan(scored.score), np.nan, scored.rarity)
+            if excluded:
+                rarity[~(excluded.learn & excluded.alarm)] = np.nan
             self._found = self._together.step(rows, labels, rarity, interval)
         return scored
 

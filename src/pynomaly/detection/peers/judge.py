@@ -101,10 +101,12 @@ class PeerJudge:
         labels: Sequence[Labels],
         values: NDArray[np.float64],
         interval: NDArray[np.float64],
+        learn: NDArray[np.bool_] | None = None,
     ) -> Compared:
         """Judge one new point of each of these series by its siblings, then learn from it.
 
         ``rows`` rise; ``labels``: of every row there is. ``interval``: seconds between the points.
+        ``learn``: which of the points are learnt from; all unless given.
         """
         self._name_groups(labels)
         found = Compared.blank(len(rows))
@@ -114,7 +116,8 @@ class PeerJudge:
         if not len(at):
             return found
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            self._judge(rows[at], Segments(group[at]), values[at], interval[at], at, found)
+            segments, learnt = Segments(group[at]), None if learn is None else learn[at]
+            self._judge(rows[at], segments, values[at], interval[at], at, found, learnt)
         return found
 
     def _judge(
@@ -125,6 +128,7 @@ class PeerJudge:
         interval: NDArray[np.float64],
         at: Rows,
         found: Compared,
+        learn: NDArray[np.bool_] | None,
     ) -> None:
         members, records = self._members.take(rows), self._records.take(rows)
         self._rarity.begin(records, members.count == 0)
@@ -134,8 +138,12 @@ class PeerJudge:
         rarity, limit = self._rarity.judge(
             records, away.statistics, quanta, members.count, per_week
         )
-        self._members.put(rows, members)
-        self._records.put(rows, records)
+        if learn is None:
+            self._members.put(rows, members)
+            self._records.put(rows, records)
+        else:
+            self._members.put(rows[learn], members.take(np.flatnonzero(learn)))
+            self._records.put(rows[learn], records.take(np.flatnonzero(learn)))
         self._say(found, at, away, rarity.max(axis=1), limit)
 
     def _say(

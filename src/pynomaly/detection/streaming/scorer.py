@@ -89,6 +89,14 @@ class Scored(NamedTuple):
     direction: NDArray[np.float64]
 
 
+class _Points(NamedTuple):
+    """One new point of each series; see ``StreamScorer.update``."""
+
+    seconds: NDArray[np.int64]
+    season: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
 @dataclass(slots=True)
 class _State:
     """What is known of the series, part by part."""
@@ -180,45 +188,56 @@ class StreamScorer:
         scorer.size = len(scorer._state.normaliser.origin)
         return scorer
 
-    def update(self, rows: Rows, seconds: NDArray[np.int64], values: NDArray[np.float64]) -> Scored:
+    def update(
+        self,
+        rows: Rows,
+        seconds: NDArray[np.int64],
+        values: NDArray[np.float64],
+        season: NDArray[np.int64] | None = None,
+        learn: NDArray[np.bool_] | None = None,
+    ) -> Scored:
         """Judge one new point of each of these series, then learn from it.
 
         ``rows``: int64, rising. ``seconds``: the local time of each point as epoch seconds shifted
         by the zone's offset; ``values``: no NaN; infinite values are taken as very large.
+        ``season``: the local time whose usual values are expected, if it is another: that of a
+        Sunday on a holiday. ``learn``: which of the points are learnt from; all unless given.
         """
+        season = seconds if season is None else season
         found = []
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for start in range(0, len(rows), _BLOCK_ROWS):
                 part = slice(start, start + _BLOCK_ROWS)
-                found.append(self._update(rows[part], seconds[part], values[part]))
+                points = _Points(seconds[part], season[part], values[part])
+                learnt = None if learn is None or learn[part].all() else learn[part]
+                found.append(self._update(rows[part], points, learnt))
         if len(found) == 1:
             return found[0]
         return Scored(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
-    def _update(
-        self, rows: Rows, seconds: NDArray[np.int64], values: NDArray[np.float64]
-    ) -> Scored:
+    def _update(self, rows: Rows, points: _Points, learn: NDArray[np.bool_] | None) -> Scored:
         first, beyond = int(rows[0]), int(rows[-1]) + 1
-        if beyond - first == len(rows):
-            return self._judge_block(self._state.view(slice(first, beyond)), seconds, values)
+        if beyond - first == len(rows) and learn is None:
+            return self._judge_block(self._state.view(slice(first, beyond)), points)
         block = self._state.take(rows)
-        scored = self._judge_block(block, seconds, values)
-        self._state.put(rows, block)
+        scored = self._judge_block(block, points)
+        if learn is None:
+            self._state.put(rows, block)
+        elif learn.any():
+            self._state.put(rows[learn], block.take(np.flatnonzero(learn)))
         return scored
 
-    def _judge_block(
-        self, block: "_State", seconds: NDArray[np.int64], values: NDArray[np.float64]
-    ) -> Scored:
+    def _judge_block(self, block: "_State", points: _Points) -> Scored:
         predictor = block.predictor
         new = predictor.count == 0
-        y, interval = _normalised(block.normaliser, values, seconds, new)
+        y, interval = _normalised(block.normaliser, points.values, points.seconds, new)
         if new.any():
             prediction.begin(predictor, y, new)
             statistics.begin(block.averages, y, new)
             self._judge.begin(block.records, new)
         predictor.count += 1
         per_week = (_WEEK / interval).astype(np.float32)
-        forecast = prediction.predict(predictor, seconds)
+        forecast = prediction.predict(predictor, points.season)
         measured = statistics.measure(block.averages, block.novelty, predictor, forecast, y)
         rarity, half_band = self._judge.judge(
             block.records, measured.statistics, measured.quanta, predictor.count, per_week

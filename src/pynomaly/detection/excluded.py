@@ -1,0 +1,165 @@
+"""What events of the calendar exclude: from what is learnt, and from what is told.
+
+While nothing is active it costs one look at the calendar. What an event concerns is found by the
+values of the labels that its matchers name, each once, not series by series.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pynomaly.calendar.config import WEEKDAYS, CalendarSettings
+from pynomaly.calendar.events import Event, EventKind, Occurrence, seen
+from pynomaly.detection.streaming.columns import Rows
+from pynomaly.detection.streaming.scorer import Scored
+from pynomaly.model.labels import Labels
+
+_DAY = 86_400
+_MONDAY_DAYS = 3  # the epoch began on a Thursday
+
+
+class Happenings(Protocol):
+    """Where events are looked up."""
+
+    @property
+    def settings(self) -> CalendarSettings:
+        """Which day of the week a holiday is like, among others."""
+        ...
+
+    def between(self, since: float, until: float) -> list[Occurrence]:
+        """What lies at least partly in ``[since, until]``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """What is made of each of some series now: masks, all of one length.
+
+    ``learn``: what is usual is learnt. ``alarm``: anomalies are told. ``day_off``: it is judged
+    like the day of the week ``day_like``, of which Monday is 0.
+    """
+
+    learn: NDArray[np.bool_]
+    alarm: NDArray[np.bool_]
+    day_off: NDArray[np.bool_]
+    day_like: int = 6
+
+    def of(self, rows: Rows) -> "Excluded":
+        """The same of these rows only."""
+        return Excluded(self.learn[rows], self.alarm[rows], self.day_off[rows], self.day_like)
+
+    def season(self, seconds: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The local seconds whose usual values are to be expected at these: on a day off, those
+        of the same time on the day of the week before that it is like."""
+        weekday = (seconds // _DAY + _MONDAY_DAYS) % 7
+        since = (weekday - self.day_like) % 7
+        return np.where(self.day_off, seconds - since * _DAY, seconds)
+
+    def quiet(self, scored: Scored) -> Scored:
+        """The same verdict, but what is not told is not rare: the scores stay."""
+        return scored._replace(rarity=np.where(self.alarm, scored.rarity, -np.inf))
+
+
+class Exclusions:
+    """Which series are concerned by what the calendar has, by the rows of the judge."""
+
+    def __init__(self, calendar: Happenings | None) -> None:
+        self._calendar = calendar
+        self._columns: dict[str, _Column] = {}
+
+    def between(self, since_ms: int, until_ms: int, labels: Sequence[Labels]) -> Excluded | None:
+        """What is excluded of points that came between; None while nothing is.
+
+        ``labels``: of every row there is. Milliseconds.
+        """
+        if self._calendar is None:
+            return None
+        found = self._calendar.between(since_ms / 1000, until_ms / 1000)
+        # What is over as the time begins, or begins as it ends, has no part in it.
+        events = [
+            each.event
+            for each in found
+            if each.event.has_effect
+            and each.ends_at > since_ms / 1000
+            and each.starts_at < until_ms / 1000
+        ]
+        return self._masks(events, labels) if events else None
+
+    def resize(self, rows: Rows) -> None:
+        """Keep these rows, in this order."""
+        for column in self._columns.values():
+            column.keep(rows)
+
+    def _masks(self, events: Sequence[Event], labels: Sequence[Labels]) -> Excluded:
+        assert self._calendar is not None
+        like = WEEKDAYS.index(self._calendar.settings.holiday_like)
+        learn, alarm = np.ones((2, len(labels)), dtype=np.bool_)
+        found = Excluded(learn, alarm, np.zeros(len(labels), dtype=np.bool_), like)
+        for event in events:
+            concerned = self._concerned(event, labels)
+            if not event.learn:
+                found.learn[concerned] = False
+            if not event.alarm:
+                found.alarm[concerned] = False
+            if event.kind is EventKind.HOLIDAY:
+                found.day_off[concerned] = True
+        return found
+
+    def _concerned(self, event: Event, labels: Sequence[Labels]) -> NDArray[np.bool_]:
+        found = np.ones(len(labels), dtype=np.bool_)
+        for matcher in event.matchers:
+            column = self._columns.setdefault(matcher.name, _Column(matcher.name))
+            column.extend(labels)
+            matched = np.array([matcher.matches(value) for value in column.values], dtype=np.bool_)
+            found &= matched[column.codes]
+        return found
+
+
+class _Column:
+    """The values of one label by row: each value once, and a code for each row."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.values: dict[str, int] = {}
+        self.codes = np.empty(0, dtype=np.int64)
+
+    def extend(self, labels: Sequence[Labels]) -> None:
+        """Take in the rows that are new."""
+        first, values = len(self.codes), self.values
+        if first == len(labels):
+            return
+        found = (seen(self._name, each) for each in labels[first:])
+        codes = [values.setdefault(value, len(values)) for value in found]
+        self.codes = np.concatenate((self.codes, np.array(codes, dtype=np.int64)))
+
+    def keep(self, rows: Rows) -> None:
+        """Keep these rows, in this order."""
+        self.codes = self.codes[rows[rows < len(self.codes)]]
+
+
+class BySeries:
+    """What is excluded of one series of the past, point by point: for backtests."""
+
+    def __init__(self, calendar: Happenings, labels: Labels) -> None:
+        self._calendar = calendar
+        self._labels = labels
+
+    def at(self, seconds: NDArray[np.float64]) -> Excluded:
+        """Of points at these epoch seconds, which rise."""
+        like = WEEKDAYS.index(self._calendar.settings.holiday_like)
+        learn, alarm = np.ones((2, len(seconds)), dtype=np.bool_)
+        found = Excluded(learn, alarm, np.zeros(len(seconds), dtype=np.bool_), like)
+        if not len(seconds):
+            return found
+        for each in self._calendar.between(float(seconds[0]), float(seconds[-1])):
+            event = each.event
+            if not event.has_effect or not event.concerns(self._labels):
+                continue
+            during = slice(*np.searchsorted(seconds, (each.starts_at, each.ends_at)))
+            found.learn[during] &= event.learn
+            found.alarm[during] &= event.alarm
+            found.day_off[during] |= event.kind is EventKind.HOLIDAY
+        return found
