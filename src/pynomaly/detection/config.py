@@ -99,7 +99,8 @@ class DetectionSettings(Section):
     )
     timezone: str = Field(
         default="UTC",
-        description="The zone whose hours and weekdays seasons follow, such as `Europe/Berlin`.",
+        description="The zone whose hours and weekdays seasons follow, such as `Europe/Berlin`; "
+        "`calendar.time_zone` unless given.",
     )
     peers: PeerSettings = Field(
         default=PeerSettings(), description="Series that are alike, judged by one another."

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 
 from pynomaly.api.anomalies import router
+from pynomaly.api.anomaly_rules import router as rules_router
+from pynomaly.calendar.service import Calendar
 from pynomaly.detection.feedback import FeedbackKeeper, Handicaps
 from pynomaly.detection.joint import Relations
 from pynomaly.detection.repository import AnomalyLog, AnomalyRepository
+from pynomaly.detection.rules.repository import RuleRepository
+from pynomaly.detection.rules.service import AnomalyRules
 from pynomaly.detection.service import Judge, Progress
 from pynomaly.detection.shared_events import SharedEvents
 from pynomaly.model.clock import Clock
@@ -36,6 +40,7 @@ class Detection:
     series: Callable[[], Sequence[Labels]]
     events: SharedEvents
     heeding: list[Callable[[Handicaps], None]]
+    rules: AnomalyRules
 
     async def heed(self, take: Callable[[Handicaps], None]) -> None:
         """What people say of anomalies counts for this judge, too."""
@@ -43,16 +48,24 @@ class Detection:
         await self.feedback.take_up()
 
     def for_api(self, clock: Clock) -> APIRouter:
-        """The routes that tell of anomalies."""
-        return router(self.anomalies, self.feedback, clock, self.series)
+        """The routes that tell of anomalies, and of the rules for them."""
+        routes = APIRouter()
+        routes.include_router(rules_router(self.rules))
+        routes.include_router(router(self.anomalies, self.feedback, clock, self.series))
+        return routes
 
     def for_pages(self) -> AnomalyDeps:
         """What the page of anomalies stands on."""
-        return AnomalyDeps(self.anomalies, self.feedback, self.progress)
+        return AnomalyDeps(self.anomalies, self.feedback, self.progress, self.rules)
 
 
-async def detect(site: Site, backend: Backend, records: Records) -> Detection:
-    """Judge every series from now on, if that is enabled, heeding what people said before."""
+async def detect(
+    site: Site, backend: Backend, records: Records, calendar: Calendar | None = None
+) -> Detection:
+    """Judge every series from now on, if that is enabled, heeding what people said before.
+
+    ``calendar``: what its events exclude is not learnt from, or not told of.
+    """
     settings = site.configuration.components.anomaly_detection
     relations = Relations(settings.joint.within, by=settings.peers.by)
     anomalies = AnomalyRepository(records, relations)
@@ -60,7 +73,7 @@ async def detect(site: Site, backend: Backend, records: Records) -> Detection:
     keep_anomalies(anomalies, site)
     judge: Judge | None = None
     if site.configuration.components.anomaly_detection.enabled:
-        judge = await judge_series(site, backend, events)
+        judge = await judge_series(site, backend, events, calendar)
     else:
         site.health.disable("anomaly_detection", "components.anomaly_detection.enabled")
 
@@ -75,12 +88,25 @@ async def detect(site: Site, backend: Backend, records: Records) -> Detection:
     site.scheduler.every("anomaly feedback", _RATIO_SECONDS, feedback.write)
     progress = (lambda: judge.progress) if judge else Progress
     series = judge.series if judge else tuple
-    return Detection(anomalies, feedback, progress, series, events, heeding)
+    rules = AnomalyRules(
+        settings.rules,
+        RuleRepository(records),
+        site.clock,
+        judge.take_rules if judge else lambda _: None,
+        judge.matched if judge else tuple,
+    )
+    await rules.take_up()
+    return Detection(anomalies, feedback, progress, series, events, heeding, rules)
 
 
-async def judge_series(site: Site, backend: Backend, anomalies: AnomalyLog) -> Judge:
+async def judge_series(
+    site: Site, backend: Backend, anomalies: AnomalyLog, calendar: Calendar | None = None
+) -> Judge:
     """Judge every series from now on; the site's undoing saves what was learnt."""
     settings = site.configuration.components.anomaly_detection
+    if "timezone" not in settings.model_fields_set:
+        zone = site.configuration.calendar.time_zone
+        settings = settings.model_copy(update={"timezone": zone})
     judge = Judge(
         backend.judging,
         backend.appender,
@@ -88,6 +114,7 @@ async def judge_series(site: Site, backend: Backend, anomalies: AnomalyLog) -> J
         anomalies=anomalies,
         bus=site.bus,
         state_file=site.data_dir / STATE_FILE,
+        calendar=calendar,
     )
     await judge.start()
     site.undo.push_async_callback(judge.close)

@@ -147,7 +147,7 @@ class Service:
         self._backtests = self._look_back()
         self._lint = self._look_at_rules()
         self._alerting = await self._notify(records, files)
-        self._detection = await detect(self._site(), self._backend, records)
+        self._detection = await detect(self._site(), self._backend, records, self._calendar)
         self._watched = await watch_queries(
             self._site(), self._backend, records, self._detection
         )
