@@ -19,6 +19,8 @@ from pynomaly.access.config import AccessSettings
 from pynomaly.access.gate import Gate
 from pynomaly.alerting.alertmanager.load import parse_alertmanager
 from pynomaly.alerting.explain.service import Explainer
+from pynomaly.alerting.maintenance import MaintenanceWindows
+from pynomaly.calendar.service import Calendar
 from pynomaly.detection.feedback import FeedbackKeeper, Handicaps
 from pynomaly.detection.repository import AnomalyRepository
 from pynomaly.detection.service import Progress
@@ -73,6 +75,8 @@ class World:
     """A rule file; its groups are evaluated."""
     routing: str = ""
     """An alertmanager.yml; by it alerts are routed, and without it not at all."""
+    calendar: bool = False
+    """Whether there is one."""
     notes: dict[str, Sequence[RuleNote]] = field(default_factory=dict)
     """What lint has found, by the name of the rule."""
 
@@ -142,11 +146,27 @@ class Stage:
         self.loop = asyncio.get_running_loop()
         clock = SystemClock()
         self.bus = Bus(clock)
-        async with self._routing(clock) as alerting:
+        async with self._planning(clock) as calendar, self._routing(clock, calendar) as alerting:
+            self.calendar = calendar
             await self._serve_pages(clock, alerting, ready)
 
     @asynccontextmanager
-    async def _routing(self, clock: Clock) -> AsyncIterator[AlertingDeps | None]:
+    async def _planning(self, clock: Clock) -> AsyncIterator[Calendar | None]:
+        if not self.world.calendar:
+            yield None
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            records = Records.open(RecordsSettings(), Path(folder))
+            calendar = Calendar(records, clock, bus=self.bus)
+            await calendar.start()
+            yield calendar
+            await calendar.close()
+            records.close()
+
+    @asynccontextmanager
+    async def _routing(
+        self, clock: Clock, calendar: Calendar | None
+    ) -> AsyncIterator[AlertingDeps | None]:
         if not self.world.routing:
             yield None
             return
@@ -160,6 +180,7 @@ class Stage:
                 external_url=self.url,
                 retention=86_400.0,
                 rate_limits={},
+                maintenance=MaintenanceWindows(calendar),
             )
             config = parse_alertmanager(self.world.routing, "alertmanager.yml", Path(folder))
             await self.alerting.start(config)
@@ -197,6 +218,7 @@ class Stage:
                 backtests=Backtests(querier, default_interval=60.0),
                 alerting=alerting,
                 anomalies=self.world.anomaly_deps(clock, self.bus),
+                calendar=self.calendar,
                 detection=self.world.detection and self.world.detection(querier, clock),
             )
             gate = Gate(AccessSettings(), ports=[self.port])

@@ -6,18 +6,27 @@ from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.alerting.alertmanager.templates import load_templates
 from pynomaly.alerting.cluster.config import HERE, ClusterConfig
 from pynomaly.alerting.cluster.service import Cluster
+from pynomaly.alerting.config import AlertingSettings
 from pynomaly.alerting.contract import AlertFeed
 from pynomaly.alerting.delivery.dead_letters import DeadLetters
 from pynomaly.alerting.delivery.service import DeliveryService
 from pynomaly.alerting.dispatch.route_labels import RouteLabels
+from pynomaly.alerting.maintenance import WATCHDOG, MaintenanceWindows
 from pynomaly.alerting.manager import AlertManager, Setup
 from pynomaly.alerting.rules_feed import RulesFeed
 from pynomaly.api.health import ComponentHealth, ComponentStatus
+from pynomaly.calendar.service import Calendar
 from pynomaly.model.clock import Clock
 from pynomaly.server.health import ACTIVE, Check
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.records import Records
 from pynomaly.storage.records.group_commit import GroupCommit
+
+
+def windows_of(calendar: Calendar, settings: AlertingSettings) -> MaintenanceWindows:
+    """The windows of maintenance; they spare what proves outside that alerting works."""
+    heartbeat = settings.heartbeat
+    return MaintenanceWindows(calendar, {WATCHDOG, *([heartbeat.alert] if heartbeat else [])})
 
 
 class Alerting:
@@ -39,11 +48,14 @@ class Alerting:
         retention: float,
         rate_limits: Mapping[str, int],
         commits: GroupCommit | None = None,
+        maintenance: MaintenanceWindows | None = None,
     ) -> None:
         self._clock = clock
         self._external_url = external_url
         self._commits = commits or GroupCommit(records)
-        self.manager = AlertManager(records, self._commits, clock, retention=retention)
+        self.manager = AlertManager(
+            records, self._commits, clock, retention=retention, maintenance=maintenance
+        )
         self.delivery = DeliveryService(
             DeadLetters(records, self._commits, clock),
             self.manager.log,

@@ -54,7 +54,7 @@ from pynomaly.rules.manager import RuleManager
 from pynomaly.rules.template import Outside
 from pynomaly.server import effective, prometheus_api
 from pynomaly.server.administration import NothingHere, StoreAdministration
-from pynomaly.server.alerting import Alerting, of_members
+from pynomaly.server.alerting import Alerting, of_members, windows_of
 from pynomaly.server.backends import Backend, Site, open_backend
 from pynomaly.server.calendar import keep_calendar
 from pynomaly.server.detection import detect
@@ -303,6 +303,7 @@ class Service:
             external_url=self.external_url,
             retention=settings.retention,
             rate_limits=settings.rate_limits,
+            maintenance=windows_of(self._calendar, settings),
         )
         self._undo.push_async_callback(alerting.close)
         await alerting.start(files.alertmanager, files.cluster)
@@ -427,7 +428,9 @@ class Service:
         def config() -> AlertmanagerConfig:
             return manager.setup.config
 
-        backtests = RoutingBacktests(config, self._backend.judging, self._backtests, clock)
+        backtests = RoutingBacktests(
+            config, self._backend.judging, self._backtests, clock, manager.maintenance
+        )
         return routing_api.RoutingDeps(config, backtests, clock)
 
     def _exemplars(self) -> exemplars_api.ExemplarDeps:
@@ -478,6 +481,7 @@ class Service:
                     self._alerting.manager, self._alerting.delivery, self._explainer()
                 ),
                 anomalies=self._detection.for_pages(),
+                calendar=self._calendar,
                 detection=self._watched.for_pages(),
             )
         )

@@ -10,15 +10,18 @@ from pydantic import BaseModel
 
 from pynomaly.access.asgi import audit_detail, require
 from pynomaly.access.policy import Action
+from pynomaly.calendar.charts import ChartEvents
 from pynomaly.detection.documents import anomaly_document, explanation_document
 from pynomaly.detection.events import Feedback
 from pynomaly.detection.explanation import explain
 from pynomaly.detection.feedback import FeedbackKeeper
 from pynomaly.detection.repository import AnomalyRepository
+from pynomaly.detection.rules.service import AnomalyRules
 from pynomaly.detection.service import Progress
-from pynomaly.figures.anomalies import anomaly_rate, anomaly_rate_figure
+from pynomaly.figures.anomalies import HOUR_MS, anomaly_rate, anomaly_rate_figure
 from pynomaly.model.clock import Clock
 from pynomaly.web.anomaly_charts import chart_queries
+from pynomaly.web.anomaly_rules import router as rules_router
 from pynomaly.web.panels import encode
 
 _READ = [Depends(require(Action.METRICS_READ))]
@@ -36,6 +39,7 @@ class AnomalyDeps:
     anomalies: AnomalyRepository
     feedback: FeedbackKeeper
     progress: Callable[[], Progress]
+    rules: AnomalyRules | None = None
 
 
 class Said(BaseModel):
@@ -54,9 +58,11 @@ def anomalies_snapshot(deps: AnomalyDeps | None) -> Snapshot:
     }
 
 
-def router(deps: AnomalyDeps, clock: Clock) -> APIRouter:
-    """Everything under ``/data/anomalies`` but their snapshot."""
+def router(deps: AnomalyDeps, clock: Clock, happened: ChartEvents) -> APIRouter:
+    """Everything under ``/data/anomalies`` but their snapshot. ``happened``: events of charts."""
     routes = APIRouter(prefix="/data/anomalies")
+    if deps.rules is not None:
+        routes.include_router(rules_router(deps.rules))
     kept = deps.anomalies
 
     @routes.get("/list", dependencies=_READ)
@@ -69,7 +75,8 @@ def router(deps: AnomalyDeps, clock: Clock) -> APIRouter:
     @routes.get("/rate", dependencies=_READ)
     async def rate(hours: Annotated[int, Query(ge=1, le=24 * 31)] = 168) -> Response:
         """The heat map of the last hours."""
-        return _json(await asyncio.to_thread(_rate_figure, kept, clock.now(), hours))
+        figure = await asyncio.to_thread(_rate_figure, kept, clock.now(), hours)
+        return _json(figure | {"events": _happened(figure, happened)})
 
     @routes.get("/{anomaly_id}", dependencies=_READ)
     async def one(anomaly_id: str) -> Response:
@@ -90,6 +97,14 @@ def router(deps: AnomalyDeps, clock: Clock) -> APIRouter:
 def _rate_figure(kept: AnomalyRepository, now: float, hours: int) -> Snapshot:
     starts = kept.starts(now - hours * 3600.0, now)
     return anomaly_rate_figure(anomaly_rate(starts, round(now * 1000), hours))
+
+
+def _happened(figure: Snapshot, happened: ChartEvents) -> list[Snapshot]:
+    """The events that concern one of the services of a heat map."""
+    (trace,) = figure["data"]
+    services, hours = trace["meta"]["services"], trace["meta"]["hours"]
+    series = [{"service": service} if service else {} for service in services]
+    return happened.of(series, hours[0], hours[-1] + HOUR_MS) if hours else []
 
 
 def _json(data: Any) -> Response:

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from pynomaly.access.asgi import require
 from pynomaly.access.policy import Action
+from pynomaly.calendar.charts import ChartEvents
 from pynomaly.model.clock import now_ms
 from pynomaly.model.errors import PynomalyError
 from pynomaly.web.alerts.router import router as alerts_router
@@ -61,7 +62,8 @@ def create_app(deps: WebDeps) -> FastAPI:
     """The pages as an application; its lifespan runs what keeps them live."""
     settings = deps.settings
     slots = asyncio.Semaphore(settings.evaluations_at_once)
-    evaluator = Evaluator(deps.querier, slots, settings.query_timeout_seconds)
+    happened = ChartEvents(deps.calendar)
+    evaluator = Evaluator(deps.querier, slots, settings.query_timeout_seconds, happened)
     snapshots = Snapshots(deps)
     views = LiveViews(
         evaluator,
@@ -93,7 +95,7 @@ def create_app(deps: WebDeps) -> FastAPI:
     if deps.alerting is not None:
         app.include_router(alerts_router(deps, deps.alerting))
     if deps.anomalies is not None:
-        app.include_router(anomalies_router(deps.anomalies, deps.clock))
+        app.include_router(anomalies_router(deps.anomalies, deps.clock, happened))
     if deps.detection is not None:
         app.include_router(detection_router(deps.detection, deps.clock))
     _add_data(app, deps, evaluator, snapshots, views)
@@ -186,7 +188,7 @@ def _add_data(
     @app.post("/data/backtest", dependencies=_RULES_READ)
     async def backtest(spec: BacktestSpec) -> Response:
         """What a rule would have done over a stretch of stored history."""
-        return JsonResponse(await run_backtest(deps, spec))
+        return JsonResponse(await run_backtest(deps, spec, evaluator.events))
 
     @app.get("/data/{topic}", dependencies=_METRICS_READ)
     async def snapshot(topic: str) -> Response:

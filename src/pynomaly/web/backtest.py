@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pynomaly.calendar.charts import ChartEvents, series_of
 from pynomaly.model.errors import BadInput, PynomalyError
 from pynomaly.rules.backtest.service import Request
 from pynomaly.rules.backtest.version import SweepValues
@@ -39,8 +40,10 @@ class BacktestSpec(BaseModel):
     timezone: Annotated[str, Field(max_length=60)] = "UTC"
 
 
-async def run_backtest(deps: WebDeps, spec: BacktestSpec) -> dict[str, Any]:
+async def run_backtest(deps: WebDeps, spec: BacktestSpec, happened: ChartEvents) -> dict[str, Any]:
     """The result as ``POST /api/rules/backtest`` gives it, for this rule only.
+
+    ``happened`` in it are the events that concern its alerts.
 
     Raises:
         RuleGone: there is no such rule any more.
@@ -63,7 +66,10 @@ async def run_backtest(deps: WebDeps, spec: BacktestSpec) -> dict[str, Any]:
             timezone=spec.timezone,
         )
     )
-    return result.model_dump(mode="json")
+    labels = [event.labels for report in result.rules for event in report.events] or [{}]
+    series = [series_of(state.rule.expr, each) for each in labels]
+    events = happened.of(series, round(spec.start * 1000), round(spec.end * 1000))
+    return result.model_dump(mode="json") | {"happened": events}
 
 
 def _alone(runner: GroupRunner, rule: Rule) -> Any:

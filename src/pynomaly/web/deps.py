@@ -9,6 +9,7 @@ from typing import Protocol
 from pynomaly.alerting.delivery.service import DeliveryService
 from pynomaly.alerting.explain.service import Explainer
 from pynomaly.alerting.manager import AlertManager
+from pynomaly.calendar.service import Calendar
 from pynomaly.model.clock import Clock
 from pynomaly.model.labels import Labels
 from pynomaly.promql.contract import Querier
@@ -127,13 +128,14 @@ class WebDeps:
     """Everything that ``create_app`` is given.
 
     The pages listen to the bus topics ``samples`` (published after each commit), ``alerts``
-    (published when an alert changed), ``silences`` and ``anomalies``; the contents of the messages
-    do not matter.
+    (published when an alert changed), ``silences``, ``anomalies`` and ``events``; the contents of
+    the messages do not matter.
     ``alerts`` are those of rules. ``alerting`` routes them, and those of others; without it there
     are no silences, and nobody is told.
     ``runbooks`` is a folder of Markdown files named by alert; without it they have no pages.
     ``notes`` says what lint has found on a rule. ``backtests`` tries rules on stored history;
     without it a rule's page does not offer that.
+    ``calendar`` has the events that are drawn on charts; without it there are none.
     ``external_url`` is where notifications say that the pages are; a page itself links to its
     own server instead, by whatever name it was reached.
     """
@@ -155,5 +157,6 @@ class WebDeps:
     backtests: Backtests | None = None
     alerting: AlertingDeps | None = None
     anomalies: AnomalyDeps | None = None
+    calendar: Calendar | None = None
     detection: DetectionDeps | None = None
     settings: WebSettings = field(default_factory=WebSettings)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import Counter, Histogram
 
+from pynomaly.calendar.charts import ChartEvents, series_of
 from pynomaly.figures.series import legend_names, top_rows
 from pynomaly.figures.timeseries import Line, Mark, Threshold, timeseries
 from pynomaly.model.errors import PynomalyError
@@ -68,6 +69,7 @@ class Evaluator:
     querier: Querier
     slots: asyncio.Semaphore
     timeout: float
+    events: ChartEvents = field(default_factory=ChartEvents)
 
     async def graph(
         self, spec: PanelSpec, now_ms: int, marks: Sequence[Mark] = ()
@@ -84,7 +86,16 @@ class Evaluator:
         took = time.perf_counter() - began
         _DURATION.labels("graph").observe(took)
         _EVALUATIONS.labels("graph", "error" if grid.errors else "ok").inc()
-        return _graph_message(spec, grid, (start, end, step), now_ms, edges, took, marks)
+        message, state = _graph_message(spec, grid, (start, end, step), now_ms, edges, took, marks)
+        return message | self.happened(spec, state, now_ms), state
+
+    def happened(self, spec: PanelSpec, state: GraphState, now_ms: int) -> Message:
+        """The events that concern the series of a chart; where it shows none, what they ask for."""
+        exprs = [spec.expression(query) for query in range(len(spec.queries))]
+        series = [series_of(exprs[query], dict(labels)) for query, labels in state.shown]
+        start, end, _ = spec.bounds(now_ms)
+        until = max(end, now_ms) if spec.live else end
+        return {"events": self.events.of(series or [series_of(e, {}) for e in exprs], start, until)}
 
     async def delta(
         self, spec: PanelSpec, state: GraphState, now_ms: int

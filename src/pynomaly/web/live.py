@@ -32,6 +32,7 @@ _TICK = Histogram(
 # A chart is made anew this often: late samples and a new ranking of series show up then.
 _REFRESH_MS = 60_000
 _FORCED_REFRESH_MS = 5_000
+_NEWS = ("samples", "alerts", "silences", "anomalies", "events")
 PREFIX = "web:"
 _ROWS_A_SECOND = 1_000
 _LONGEST_PAUSE = 10.0
@@ -52,6 +53,8 @@ class LivePanel:
     made_ms: int = 0
     wanted: bool = True
     """A viewer waits for the whole of it."""
+    events_version: int = -1
+    """The version of the calendar that the chart shows."""
     stale: bool = False
     """It could not be continued, so that it is to be made anew as soon as it may be."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -139,7 +142,7 @@ class LiveViews:
             await asyncio.gather(*(self._update(panel) for panel in panels), self._views())
 
     async def _listen(self) -> None:
-        with self._bus.subscribe(("samples", "alerts", "silences", "anomalies")) as subscription:
+        with self._bus.subscribe(_NEWS) as subscription:
             while True:
                 await subscription.next()
                 self._news.set()
@@ -193,6 +196,17 @@ class LiveViews:
                 message = _fault(error)
         if message is not None:
             self._bus.publish(panel.topic, message)
+        if (happened := self._happened(panel)) is not None:
+            self._bus.publish(panel.topic, happened)
+
+    def _happened(self, panel: LivePanel) -> Message | None:
+        """The events of a chart, when they have changed since it was made."""
+        version = self._evaluator.events.version
+        if panel.state is None or panel.events_version == version:
+            return None
+        panel.events_version = version
+        at = now_ms(self._clock)
+        return {"kind": "events", **self._evaluator.happened(panel.spec, panel.state, at)}
 
     async def _next_message(self, panel: LivePanel) -> Message | None:
         at = now_ms(self._clock)
@@ -210,6 +224,7 @@ class LiveViews:
             if age < _FORCED_REFRESH_MS:
                 return None
         panel.wanted = False
+        panel.events_version = self._evaluator.events.version
         message, panel.state = await self._evaluator.graph(panel.spec, at, self.marks(panel.spec))
         panel.made_ms, panel.stale = at, False
         return message

@@ -13,7 +13,7 @@ from pynomaly.web.rules import rules_snapshot
 
 Snapshot = dict[str, Any]
 
-TOPICS = ("alerts", "targets", "overview", "rules", "silences", "anomalies")
+TOPICS = ("alerts", "targets", "overview", "rules", "silences", "anomalies", "events")
 _MAX_MARKS = 8
 _TARGET_ORDER = {TargetHealth.DOWN: 0, TargetHealth.UNKNOWN: 1, TargetHealth.UP: 2}
 
@@ -34,6 +34,8 @@ class Snapshots:
             return await self._silences()
         if topic == "anomalies":
             return anomalies_snapshot(self._deps.anomalies)
+        if topic == "events":
+            return {"version": self._deps.calendar.version if self._deps.calendar else 0}
         if topic == "targets":
             return targets_snapshot(self._deps.targets.targets())
         if topic == "rules":

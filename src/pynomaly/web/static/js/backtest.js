@@ -2,6 +2,7 @@
 
 import { h, svg } from "./dom.js";
 import { absolute, exact, format, parseSpan, span, withZone, zone } from "./format.js";
+import { Happened } from "./happened.js";
 import { labelText } from "./list.js";
 import { written } from "./rulestate.js";
 import { remember } from "./state.js";
@@ -97,7 +98,7 @@ export class Backtest {
 }
 
 /** A lane for each alert, with a bar for each time that it fired. */
-function timeline(report, { start, end }) {
+function timeline(report, { start, end, happened: events }) {
   const lanes = [...Map.groupBy(report.events, (event) => JSON.stringify(event.labels))].slice(0, 12);
   const x = (at) => ((at - start) / (end - start)) * WIDTH;
   const height = lanes.length * 14;
@@ -106,9 +107,12 @@ function timeline(report, { start, end }) {
     svg("rect", { x: x(event.fired_at), y: lane * 14 + 2, width: Math.max(2, x(event.ended_at ?? end) - x(event.fired_at)), height: 10, class: "fired" }),
   ]));
   const hidden = new Set(report.events.map((event) => JSON.stringify(event.labels))).size - lanes.length;
-  return h("figure.timeline", {},
-    svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": `When it would have fired: ${report.fired} times between ${absolute(start * 1000)} and ${absolute(end * 1000)}; the table below lists them.`, style: `height: ${height}px` }, ...bars),
-    h("figcaption", {}, h("span", {}, absolute(start * 1000).slice(0, 16)), hidden > 0 ? h("span", {}, `${hidden} further label sets are not drawn`) : null, h("span", {}, absolute(end * 1000).slice(0, 16))));
+  const happened = new Happened("When it would have fired", { x: (at) => ((at / 1000 - start) / (end - start)) * drawn.clientWidth, span: () => [start * 1000, end * 1000] });
+  const drawn = h("div.drawn", {}, svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": `When it would have fired: ${report.fired} times between ${absolute(start * 1000)} and ${absolute(end * 1000)}; the table below lists them.`, style: `height: ${height}px` }, ...bars), happened.layer);
+  happened.show(events);
+  new ResizeObserver(() => happened.place()).observe(drawn);
+  return h("figure.timeline", {}, drawn,
+    h("figcaption", {}, h("span", {}, absolute(start * 1000).slice(0, 16)), hidden > 0 ? h("span", {}, `${hidden} further label sets are not drawn`) : null, happened.button, h("span", {}, absolute(end * 1000).slice(0, 16))), happened.list);
 }
 
 function hours(report) {

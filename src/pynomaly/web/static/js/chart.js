@@ -3,7 +3,8 @@
 
 import { h, icon, setText } from "./dom.js";
 import { absolute, exact, format, ticks, timeInRange, timeOfDay, withZone } from "./format.js";
-import { hidePanel, resync, showPanel } from "./live.js";
+import { Happened } from "./happened.js";
+import { hidePanel, resync, showPanel, watch } from "./live.js";
 import { inTurn, plotly } from "./plotly.js";
 import { address, bounds, emit, moving, on, setRange, state } from "./state.js";
 import { rangeText, zoomOut } from "./frame.js";
@@ -15,6 +16,13 @@ const LABEL = 96;
 // The same series has the same colour on every chart of the page.
 const colours = new Map();
 let firstDrawn = false;
+
+// Live charts are sent their events; the others are made anew when events have changed.
+let eventsVersion;
+watch("events", ({ version }) => {
+  if (eventsVersion !== undefined && version !== eventsVersion) emit("events-changed");
+  eventsVersion = version;
+});
 
 function assign(traces) {
   const taken = new Set(traces.map((trace) => colours.get(trace.key)).filter((slot) => slot !== undefined));
@@ -78,7 +86,8 @@ export class Chart {
     this.cross = h("div.cross", { hidden: true }, this.time);
     this.brush = h("div.brush", { hidden: true });
     this.over = h("div.over");
-    this.plot = h("div.plot", {}, this.canvas, this.brush, this.cross, this.over);
+    this.happened = new Happened(title || "Chart", { x: (at) => this.#x(at), span: () => this.#span() });
+    this.plot = h("div.plot", {}, this.canvas, this.brush, this.cross, this.over, this.happened.layer);
     this.legend = h(this.tall ? "div.scroll.data" : "div.legend");
     this.summary = h("p.hidden-text");
     this.table = h("div.data", { hidden: true, tabindex: "0", role: "region", "aria-label": `${title || "Chart"}: data` });
@@ -89,9 +98,9 @@ export class Chart {
     }, icon("i-table"));
     const heading = h("h2", { id: `h-${this.id}`, title }, href ? h("a", { href }, title) : title);
     this.only = h("span.only");
-    const header = h("header", {}, title ? heading : null, h("div.end", {}, this.only, this.tableButton));
+    const header = h("header", {}, title ? heading : null, h("div.end", {}, this.only, this.happened.button, this.tableButton));
     return h(`section.panel${this.tall ? ".tall" : ""}`, title ? { "aria-labelledby": `h-${this.id}` } : { "aria-label": "Chart" },
-      header, this.summary, this.problems, this.plot, this.legend, this.table);
+      header, this.summary, this.problems, this.plot, this.legend, this.happened.list, this.table);
   }
 
   #listen() {
@@ -99,6 +108,7 @@ export class Chart {
     on("crosshair", (at) => this.#showCross(at));
     on("range", () => this.load());
     on("live", (live) => { if (live) this.load(); });
+    on("events-changed", () => { if (!moving()) this.load(); });
     new ResizeObserver(() => this.#schedule()).observe(this.plot);
     const at = (event) => {
       const box = this.plot.getBoundingClientRect();
@@ -167,8 +177,9 @@ export class Chart {
   receive(data) {
     if (data.kind === "figure") this.#figure(data);
     else if (data.kind === "delta") this.#delta(data);
+    else if (data.kind === "events") return this.happened.show(data.events);
     else this.#fault(data);
-    this.onMessage?.(data);
+    return this.onMessage?.(data);
   }
 
   #figure(data) {
@@ -186,6 +197,7 @@ export class Chart {
     this.#showProblems(data);
     this.#legend();
     this.#changed();
+    this.happened.show(data.events ?? []);
   }
 
   #delta(data) {
@@ -275,6 +287,7 @@ export class Chart {
     this.scheduled = false;
     if (this.over.classList.contains("none") || !this.traces.length || !this.element.isConnected) return;
     this.dirty = false;
+    this.happened.place();
     await Plotly.react(this.canvas, this.#data(), this.#layout(), { staticPlot: true, displayModeBar: false, responsive: false });
     this.#drawn();
   }

@@ -2,6 +2,7 @@
 
 import { $, $$, boot, h, icon, setText, toast } from "./dom.js";
 import { absolute, parseSpan, span, timeOfDay, withZone, writeSpan, zone } from "./format.js";
+import { eventsShown, toggleEvents } from "./eventtoggle.js";
 import { connection, watch } from "./live.js";
 import { address, bounds, emit, moving, on, setLive, setRange, state } from "./state.js";
 import { openSearch } from "./search.js";
@@ -13,6 +14,7 @@ const KEYS = {
     ["g then o, e, a, t, r, s, d", "Go to Overview, Explore, Alerts, Targets, Rules, Silences, Deliveries"],
     ["p", "Pause, or go on live"],
     ["t", "Light or dark"],
+    ["e", "Events on charts: show or hide"],
     ["-", "Zoom out: twice the range"],
     ["Esc", "Close what is open"],
     ["?", "This list"],
@@ -100,6 +102,11 @@ function drawConnection() {
   if (current === "lost") setText(note, `The server cannot be reached. What you see is from ${timeOfDay(connection.since)} (${span((Date.now() - connection.since) / 1000)} old); reconnecting by itself.`);
 }
 
+function drawEvents() {
+  const button = $("#events-button");
+  button?.setAttribute("aria-pressed", String(eventsShown()));
+}
+
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
   emit("theme", theme);
@@ -132,6 +139,7 @@ const ACTIONS = {
   keys: showKeys,
   search: () => openSearch(alerts),
   live: () => setLive(!state.live),
+  events: toggleEvents,
 };
 
 function typing(target) {
@@ -157,7 +165,7 @@ function onKey(event) {
     if (page) location.href = address(page.path);
     return;
   }
-  const action = { "/": find, "?": showKeys, p: ACTIONS.live, t: switchTheme, "-": zoomOut }[event.key];
+  const action = { "/": find, "?": showKeys, p: ACTIONS.live, t: switchTheme, e: toggleEvents, "-": zoomOut }[event.key];
   if (action) {
     event.preventDefault();
     action();
@@ -218,6 +226,7 @@ export function startFrame() {
   });
   on("range", () => { drawRange(); drawConnection(); followLinks(); });
   on("connection", drawConnection);
+  on("events-shown", drawEvents);
   setInterval(drawConnection, 1000);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => setTheme(event.matches ? "dark" : "light"));
   const seen = (data) => {
@@ -231,6 +240,7 @@ export function startFrame() {
   if (boot.targets) counts("targets", boot.targets.down, "targets do not answer");
   drawRange();
   drawConnection();
+  drawEvents();
   followLinks();
   setInterval(() => { for (const each of $$("time[data-ago]")) setText(each, each.dataset.form === "span" ? span((Date.now() - each.dataset.ago) / 1000) : agoText(each)); }, 5000);
 }

@@ -3,6 +3,7 @@
 import { h, icon, setText } from "./dom.js";
 import { ask } from "./ask.js";
 import { absolute, timeOfDay } from "./format.js";
+import { Happened } from "./happened.js";
 import { segmented } from "./list.js";
 import { inTurn } from "./plotly.js";
 import { on, remember } from "./state.js";
@@ -27,14 +28,17 @@ export class RateMap {
     Object.assign(this, { choose, chosen });
     this.span = new URLSearchParams(location.search).get("map") === "1d" ? "1d" : "7d";
     this.canvas = h("div.canvas", { "aria-hidden": "true" });
+    this.happened = new Happened("Anomalies by hour", { x: (at) => this.#x(at), span: () => this.#bounds() });
     this.note = h("p.note", {}, "…");
     this.summary = h("p.hidden-text");
     this.table = h("div.data", { hidden: true, tabindex: "0", role: "region", "aria-label": "Anomalies by hour: data" });
     this.button = h("button.icon", { type: "button", title: "Data as a table", "aria-label": "Anomalies by hour: data as a table", "aria-pressed": "false", onclick: () => this.#toggle() }, icon("i-table"));
     const spans = segmented("Time of the map", SPANS, this.span, (span) => { this.span = span; remember({ map: span === "7d" ? null : span }); this.load(); });
     place.replaceChildren(h("section.panel.rate", { "aria-labelledby": "h-rate" },
-      h("header", {}, h("h2", { id: "h-rate" }, "Anomalies that began, by hour and service"), h("div.end", {}, spans, this.button)),
-      this.summary, this.note, this.canvas, this.table));
+      h("header", {}, h("h2", { id: "h-rate" }, "Anomalies that began, by hour and service"), h("div.end", {}, spans, this.happened.button, this.button)),
+      this.summary, this.note, h("div.drawn", {}, this.canvas, this.happened.layer), this.happened.list, this.table));
+    on("events-changed", () => this.load());
+    this.happened.layer.classList.add("through"); // its cells can be chosen where an event lies over them
     on("theme", () => this.draw());
     new ResizeObserver(() => this.draw()).observe(place);
   }
@@ -70,6 +74,7 @@ export class RateMap {
     setText(this.note, `None began in the last ${this.span === "1d" ? "day" : "seven days"}.`);
     this.note.hidden = all > 0;
     this.canvas.hidden = !all;
+    this.happened.layer.hidden = !all;
     if (!this.table.hidden) this.#fill();
   }
 
@@ -85,6 +90,7 @@ export class RateMap {
     const { services, hours } = trace.meta;
     const narrow = width < 600;
     const margin = narrow ? { ...MARGIN, l: 84 } : MARGIN;
+    this.margin = margin;
     const height = trace.z.length * ROW + margin.t + margin.b;
     this.canvas.style.height = `${height}px`;
     const colour = cssVariable("--critical");
@@ -104,7 +110,20 @@ export class RateMap {
         if (z[row][column]) this.choose(meta.services[row], meta.hours[column]);
       });
     }
+    this.happened.layer.hidden = false;
+    this.happened.show(this.figure.events);
     this.canvas.dataset.drawn = String(Number(this.canvas.dataset.drawn ?? 0) + 1);
+  }
+
+  #bounds() {
+    const { hours } = this.figure.data[0].meta;
+    return [hours[0], hours.at(-1) + HOUR];
+  }
+
+  #x(at) {
+    const [from, to] = this.#bounds();
+    const { l } = this.margin;
+    return l + ((at - from) / (to - from)) * (this.canvas.clientWidth - l - MARGIN.r);
   }
 
   /** A frame around the cell that is chosen. */
