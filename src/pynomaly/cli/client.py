@@ -53,6 +53,15 @@ class Client:
         )
         return self._send(request)
 
+    def delete(self, path: str) -> Any:
+        """DELETE a path and return the JSON answered, if any.
+
+        Raises:
+            ServerUnreachable: nobody listens there.
+            Refused: the answer was an error.
+        """
+        return self._send(urllib.request.Request(f"{self.url}{path}", method="DELETE"))
+
     def lines(self, path: str, body: bytes, headers: Mapping[str, str]) -> Iterator[Any]:
         """POST bytes and yield the JSON of each line of the answer as it comes.
 

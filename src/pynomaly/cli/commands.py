@@ -9,6 +9,7 @@ from pynomaly import __version__
 from pynomaly.cli.client import DEFAULT_URL
 from pynomaly.cli.output import errors_in_a_line, out
 from pynomaly.detection.events import Feedback
+from pynomaly.detection.rules.config import Direction
 from pynomaly.model.errors import BadInput
 
 app = typer.Typer(
@@ -39,6 +40,12 @@ app.add_typer(notify_app, name="notify")
 notify_app.add_typer(dead_app, name="dead")
 detect_app = typer.Typer(help="Anomalies.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(detect_app, name="detect")
+detect_rules_app = typer.Typer(
+    help="What is told of the anomalies of some series.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+detect_app.add_typer(detect_rules_app, name="rules")
 app.add_typer(routes_app, name="routes")
 app.add_typer(rules_app, name="rules")
 app.add_typer(storage_app, name="storage")
@@ -748,6 +755,79 @@ def detect_score(
     with errors_in_a_line():
         choices = command.Choices(timestamp, value, timezone, budget)
         command.run(source, target, choices, jobs=jobs, as_json=as_json)
+
+
+@detect_rules_app.command("list", epilog="Example: pynomaly detect rules list")
+def detect_rules_list(url: Url = DEFAULT_URL, as_json: Json = False) -> None:
+    """The rules that hold: those of the configuration, then those that people made."""
+    from pynomaly.cli import anomaly_rules
+
+    with errors_in_a_line():
+        anomaly_rules.show(url, as_json=as_json)
+
+
+@detect_rules_app.command(
+    "add",
+    epilog="Example: pynomaly detect rules add service=shop '__name__=~\"queue_.*\"' "
+    "--direction above --min-deviation 50",
+)
+def detect_rules_add(
+    matchers: Annotated[
+        list[str],
+        typer.Argument(help='Which series, such as service="shop"; all must match.'),
+    ],
+    direction: Annotated[
+        Direction | None, typer.Option(help="Tell only what is above expected, or below.")
+    ] = None,
+    min_deviation: Annotated[
+        float | None, typer.Option(help="Tell only what is at least so far from expected.", min=0)
+    ] = None,
+    min_relative_deviation: Annotated[
+        float | None, typer.Option(help="The same as a share of what was expected.", min=0)
+    ] = None,
+    traffic_metric: Annotated[
+        str, typer.Option(help="Tell only while this metric of the same labels is high enough.")
+    ] = "",
+    traffic_query: Annotated[str, typer.Option(help="Or while this PromQL expression is.")] = "",
+    traffic_at_least: Annotated[
+        float | None, typer.Option(help="How high that is; of a counter, a second.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Anomalies a week that a series in order may have.")
+    ] = None,
+    ignore: Annotated[bool, typer.Option("--ignore", help="Tell nothing of these series.")] = False,
+    comment: Annotated[str | None, typer.Option(help="Why, for others.")] = None,
+    url: Url = DEFAULT_URL,
+    as_json: Json = False,
+) -> None:
+    """Make a rule, which holds at once and is kept. The strictest of all that match counts."""
+    from pynomaly.cli import anomaly_rules
+
+    with errors_in_a_line():
+        anomaly_rules.add(
+            url,
+            matchers,
+            as_json=as_json,
+            direction=direction.value if direction else None,
+            min_deviation=min_deviation,
+            min_relative_deviation=min_relative_deviation,
+            min_traffic=anomaly_rules.traffic(traffic_metric, traffic_query, traffic_at_least),
+            budget=budget,
+            ignore=ignore or None,
+            comment=comment,
+        )
+
+
+@detect_rules_app.command("remove", epilog="Example: pynomaly detect rules remove 9f2c4e0d1b6a7788")
+def detect_rules_remove(
+    id_: Annotated[str, typer.Argument(help="Its id, as list tells it.", metavar="ID")],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Remove a rule, at once."""
+    from pynomaly.cli import anomaly_rules
+
+    with errors_in_a_line():
+        anomaly_rules.remove(url, id_)
 
 
 @detect_app.command("models", epilog="Example: pynomaly detect models")
