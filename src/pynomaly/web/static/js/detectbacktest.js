@@ -144,7 +144,7 @@ class Backtest {
     const most = Math.max(1, ...found.algorithms.flatMap((each) => each.events));
     this.table.replaceChildren(h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Anomalies by budget" }, h("table.compact.heatmap", {},
       h("thead", {}, h("tr", {}, h("th", {}, "Anomalies at a budget of"), found.budgets.map((each, i) => h("th.num", { "aria-current": i === at ? "true" : null }, String(each))))),
-      h("tbody", {}, found.algorithms.map((each, lane) => h("tr", {}, h("th", { scope: "row" }, h(`span.key.s${lane % 8}`, {}, nameOf(each.name))),
+      h("tbody", {}, found.algorithms.map((each, lane) => h("tr", {}, h("th", { scope: "row" }, h("span", {}, h(`span.key.s${lane % 8}`, { "aria-hidden": "true" }), nameOf(each.name))),
         each.events.map((n, i) => h("td.heat", { "data-given": i === at, style: { "--share": `${Math.round((n / most) * 40)}%` } }, String(n)))))))));
     for (const chart of this.charts) chart.choose(at);
   }
@@ -159,11 +159,11 @@ class SeriesChart {
     this.unit = unitOf(name || found.query);
     this.lanes = svg("g");
     this.height = HEIGHT + found.algorithms.length * LANE;
-    this.list = h("div");
+    this.list = h("div.scroll", { tabindex: "0", role: "region", "aria-label": `What is flagged of ${this.title}` });
     this.count = h("span.muted");
     const [low, high] = this.#bounds();
     this.y = (value) => 4 + (1 - (value - low) / (high - low)) * (HEIGHT - 8);
-    const marks = ticks(low, high, this.unit, 3);
+    const marks = ticks(low, high, this.unit, 5);
     this.element = h("figure.history", {},
       h("h3", {}, h("strong", {}, name || found.query), " ", labels, " ", this.count),
       h("div.plotted", {},
