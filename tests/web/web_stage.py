@@ -82,6 +82,8 @@ class World:
 
     anomalies: AnomalyRepository | None = None
     progress: Progress = field(default_factory=Progress)
+    judged: Sequence[Labels] = ()
+    """The series of which anomalies are found."""
     detection: Callable[[Querier, Clock], DetectionDeps] | None = None
     """Makes what the pages of backtests and models stand on."""
 
@@ -92,7 +94,7 @@ class World:
         if self.anomalies is None:
             return None
         feedback = FeedbackKeeper(self.anomalies, clock, bus, self.samples, self._take)
-        return AnomalyDeps(self.anomalies, feedback, lambda: self.progress)
+        return AnomalyDeps(self.anomalies, feedback, lambda: self.progress, lambda: self.judged)
 
     def _take(self, handicaps: Handicaps) -> None:
         self.handicaps = handicaps
@@ -186,7 +188,7 @@ class Stage:
             await self.alerting.start(config)
             manager = self.alerting.manager
             explainer = Explainer(manager, records, clock)
-            yield AlertingDeps(manager, self.alerting.delivery, explainer)
+            yield AlertingDeps(manager, self.alerting.delivery, explainer, self.alerting.reports)
             await self.alerting.close()
             records.close()
 
@@ -218,8 +220,8 @@ class Stage:
                 backtests=Backtests(querier, default_interval=60.0),
                 alerting=alerting,
                 anomalies=self.world.anomaly_deps(clock, self.bus),
-                calendar=self.calendar,
                 detection=self.world.detection and self.world.detection(querier, clock),
+                calendar=self.calendar,
             )
             gate = Gate(AccessSettings(), ports=[self.port])
             app = AccessMiddleware(create_app(deps), gate, None)

@@ -1,7 +1,6 @@
 """Less noise: acknowledgements, suppression rules, and the report of rules that tell in vain."""
 
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Body, Depends, Query, Request
 from pydantic import Field
@@ -13,6 +12,7 @@ from pynomaly.alerting.manager import AlertManager
 from pynomaly.alerting.noise.documents import report_document
 from pynomaly.alerting.noise.service import NoiseReports
 from pynomaly.alerting.suppression.rule import SuppressionRule, read_rule
+from pynomaly.alerting.suppression.service import Suppression
 from pynomaly.api.rules import rfc3339
 from pynomaly.model.clock import Clock
 from pynomaly.model.document import Section
@@ -22,13 +22,18 @@ _WRITE = [Depends(require(Action.ALERTS_WRITE))]
 _Writer = Annotated[Principal, Depends(require(Action.ALERTS_WRITE))]
 
 
-@dataclass(frozen=True, slots=True)
-class NoiseDeps:
+class AlertingParts(Protocol):
     """What the routes work with."""
 
-    manager: AlertManager
-    reports: NoiseReports
-    clock: Clock
+    @property
+    def manager(self) -> AlertManager:
+        """It acknowledges, and has the rules."""
+        ...
+
+    @property
+    def reports(self) -> NoiseReports:
+        """They read what is kept of firings."""
+        ...
 
 
 class AcknowledgeRequest(Section):
@@ -38,11 +43,11 @@ class AcknowledgeRequest(Section):
     by: str = Field(default="", max_length=200)
 
 
-def router(deps: NoiseDeps) -> APIRouter:
+def router(alerting: AlertingParts, clock: Clock) -> APIRouter:
     """A part of ``/api/alerts``."""
     routes = APIRouter(prefix="/api/alerts", tags=["alerts"])
-    _add_acknowledgements(routes, deps)
-    _add_rules(routes, deps)
+    _add_acknowledgements(routes, alerting.manager, clock)
+    _add_rules(routes, alerting.manager.noise.suppression)
 
     @routes.get("/noise", dependencies=_READ)
     async def noise(
@@ -53,13 +58,13 @@ def router(deps: NoiseDeps) -> APIRouter:
         limit: int = 50,
     ) -> dict[str, Any]:
         """Rules by the notifications that nobody acted on, and what a change would have saved."""
-        report = await deps.reports.report(since, to, timezone=timezone, name=name, limit=limit)
+        report = await alerting.reports.report(since, to, timezone=timezone, name=name, limit=limit)
         return report_document(report)
 
     return routes
 
 
-def _add_acknowledgements(routes: APIRouter, deps: NoiseDeps) -> None:
+def _add_acknowledgements(routes: APIRouter, manager: AlertManager, clock: Clock) -> None:
     @routes.post("/{fingerprint}/acknowledge")
     async def take_on(
         fingerprint: str,
@@ -72,14 +77,14 @@ def _add_acknowledgements(routes: APIRouter, deps: NoiseDeps) -> None:
         audit_detail(request, alert=fingerprint)
         by = wanted.by or who.name
         return acknowledged_document(
-            await acknowledge(deps.manager, deps.clock, fingerprint, by, wanted.comment)
+            await acknowledge(manager, clock, fingerprint, by, wanted.comment)
         )
 
     @routes.delete("/{fingerprint}/acknowledge", dependencies=_WRITE)
     async def take_back(fingerprint: str, request: Request) -> dict[str, Any]:
         """Take an acknowledgement back: the alert is repeated again."""
         audit_detail(request, alert=fingerprint)
-        kept = await withdraw(deps.manager, deps.clock, fingerprint)
+        kept = await withdraw(manager, clock, fingerprint)
         return {"fingerprint": fingerprint, "withdrawn": {"by": kept.by, "at": rfc3339(kept.at)}}
 
 
@@ -103,9 +108,7 @@ def acknowledged_document(done: Acknowledged) -> dict[str, Any]:
     }
 
 
-def _add_rules(routes: APIRouter, deps: NoiseDeps) -> None:
-    suppression = deps.manager.noise.suppression
-
+def _add_rules(routes: APIRouter, suppression: Suppression) -> None:
     @routes.get("/suppression-rules", dependencies=_READ)
     async def rules() -> dict[str, Any]:
         """Those in force: of the configuration, then those given here."""

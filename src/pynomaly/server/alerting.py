@@ -13,6 +13,8 @@ from pynomaly.alerting.delivery.service import DeliveryService
 from pynomaly.alerting.dispatch.route_labels import RouteLabels
 from pynomaly.alerting.maintenance import WATCHDOG, MaintenanceWindows
 from pynomaly.alerting.manager import AlertManager, Setup
+from pynomaly.alerting.noise.config import NoiseSettings
+from pynomaly.alerting.noise.service import NoiseReports
 from pynomaly.alerting.rules_feed import RulesFeed
 from pynomaly.api.health import ComponentHealth, ComponentStatus
 from pynomaly.calendar.service import Calendar
@@ -27,6 +29,11 @@ def windows_of(calendar: Calendar, settings: AlertingSettings) -> MaintenanceWin
     """The windows of maintenance; they spare what proves outside that alerting works."""
     heartbeat = settings.heartbeat
     return MaintenanceWindows(calendar, {WATCHDOG, *([heartbeat.alert] if heartbeat else [])})
+
+
+def noise_of(settings: AlertingSettings) -> NoiseSettings:
+    """What settings say of suppression, flapping and the noise report."""
+    return NoiseSettings(settings.suppression_rules, settings.flapping, settings.firings_retention)
 
 
 class Alerting:
@@ -49,12 +56,18 @@ class Alerting:
         rate_limits: Mapping[str, int],
         commits: GroupCommit | None = None,
         maintenance: MaintenanceWindows | None = None,
+        noise: NoiseSettings | None = None,
     ) -> None:
         self._clock = clock
         self._external_url = external_url
         self._commits = commits or GroupCommit(records)
         self.manager = AlertManager(
-            records, self._commits, clock, retention=retention, maintenance=maintenance
+            records,
+            self._commits,
+            clock,
+            retention=retention,
+            maintenance=maintenance,
+            noise=noise,
         )
         self.delivery = DeliveryService(
             DeadLetters(records, self._commits, clock),
@@ -64,8 +77,10 @@ class Alerting:
             rate_limits=rate_limits,
         )
         self.cluster = Cluster(self.manager.alerts, self.manager.silences, clock)
+        self.reports = NoiseReports(self.manager.noise, records, clock)
         self._feed = RulesFeed(feed, self.manager.alerts, clock, bus)
         self.manager.silences.on_change(lambda: bus.publish("silences", {}))
+        self.manager.noise.acknowledgements.on_change(lambda: bus.publish("alerts", {}))
 
     async def start(self, config: AlertmanagerConfig, cluster: ClusterConfig = HERE) -> None:
         """Take up what was before, and tell by this configuration; ``cluster``, if it names any.

@@ -23,6 +23,7 @@ from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
 from pynomaly.alerting.backtest.service import RoutingBacktests
 from pynomaly.alerting.explain.service import Explainer
 from pynomaly.alerting.heartbeat import Heartbeat
+from pynomaly.api import alert_noise as alert_noise_api
 from pynomaly.api import alertmanager as alertmanager_api
 from pynomaly.api import alerts as alerts_api
 from pynomaly.api import app as api_app
@@ -54,7 +55,7 @@ from pynomaly.rules.manager import RuleManager
 from pynomaly.rules.template import Outside
 from pynomaly.server import effective, prometheus_api
 from pynomaly.server.administration import NothingHere, StoreAdministration
-from pynomaly.server.alerting import Alerting, of_members, windows_of
+from pynomaly.server.alerting import Alerting, noise_of, of_members, windows_of
 from pynomaly.server.backends import Backend, Site, open_backend
 from pynomaly.server.calendar import keep_calendar
 from pynomaly.server.detection import detect
@@ -303,6 +304,7 @@ class Service:
             external_url=self.external_url,
             retention=settings.retention,
             rate_limits=settings.rate_limits,
+            noise=noise_of(settings),
             maintenance=windows_of(self._calendar, settings),
         )
         self._undo.push_async_callback(alerting.close)
@@ -408,6 +410,7 @@ class Service:
                     self._explainer(),
                     self._clock,
                 ),
+                alert_noise_api.router(self._alerting, self._clock),
                 self._detection.for_api(self._clock),
                 events_api.router(self._calendar, self._clock),
                 *self._watched.for_api(self._clock),
@@ -478,11 +481,14 @@ class Service:
                 external_url=self.external_url,
                 settings=self._configuration.web,
                 alerting=AlertingDeps(
-                    self._alerting.manager, self._alerting.delivery, self._explainer()
+                    self._alerting.manager,
+                    self._alerting.delivery,
+                    self._explainer(),
+                    self._alerting.reports,
                 ),
                 anomalies=self._detection.for_pages(),
-                calendar=self._calendar,
                 detection=self._watched.for_pages(),
+                calendar=self._calendar,
             )
         )
 

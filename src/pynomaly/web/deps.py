@@ -9,6 +9,7 @@ from typing import Protocol
 from pynomaly.alerting.delivery.service import DeliveryService
 from pynomaly.alerting.explain.service import Explainer
 from pynomaly.alerting.manager import AlertManager
+from pynomaly.alerting.noise.service import NoiseReports
 from pynomaly.calendar.service import Calendar
 from pynomaly.model.clock import Clock
 from pynomaly.model.labels import Labels
@@ -121,6 +122,7 @@ class AlertingDeps:
     manager: AlertManager
     deliveries: DeliveryService
     explainer: Explainer
+    reports: NoiseReports
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,6 @@ class WebDeps:
     backtests: Backtests | None = None
     alerting: AlertingDeps | None = None
     anomalies: AnomalyDeps | None = None
-    calendar: Calendar | None = None
     detection: DetectionDeps | None = None
+    calendar: Calendar | None = None
     settings: WebSettings = field(default_factory=WebSettings)

@@ -42,8 +42,10 @@ _PAGES = (
 )
 _ALERT_PAGES = (
     ("silences", "/silences", "Silences", "What is silenced?"),
+    ("calendar", "/calendar", "Calendar", "What is planned?"),
     ("routing", "/routing", "Routing", "Who is told of what?"),
     ("deliveries", "/deliveries", "Deliveries", "Who was told?"),
+    ("noise", "/noise", "Noise", "What tells in vain?"),
 )
 _ANOMALY_PAGES = (
     ("detectbacktest", "/anomalies/backtest", "Backtest", "What would have been flagged?"),
@@ -140,6 +142,7 @@ class Pages:
             "runbooks": self._deps.runbooks is not None,
             "external": self._deps.external_url,
             "alerting": self._deps.alerting is not None,
+            "calendar": self._deps.calendar is not None and self._deps.alerting is not None,
             "alerts": await self._snapshots.take("alerts"),
         }
         if name in ("overview", "targets"):

@@ -21,9 +21,11 @@ def standing(manager: AlertManager, alert: Alert, now: float) -> NoiseStanding:
             held = held_by_noise(manager, alert, route, now)
             if held is not None and held.stage == suppress.STAGE:
                 by.update(dict.fromkeys(held.by))
+    known = manager.alerts.get(alert.fingerprint)
+    started_at = known.starts_at if known is not None else alert.fired_at
     return NoiseStanding(
         tuple(by),
-        noise.acknowledgements.of(alert.fingerprint, alert.fired_at),
+        noise.acknowledgements.of(alert.fingerprint, started_at),
         noise.flapping.flap(alert.fingerprint, now),
     )
 

@@ -195,7 +195,7 @@ def _longer(rule: RuleNoise, cells: Sequence[Cell]) -> list[Suggestion]:
             continue
         gone = sum(cell.firings for cell in shorter)
         text = (
-            f"With a for that is {format_duration(seconds)} longer, {gone} of {rule.firings} "
+            f"Were its for {format_duration(seconds)} longer, {gone} of {rule.firings} "
             f"firings and {saved} of {rule.notifications} notifications would not have been."
         )
         best = Suggestion("for", text, saved)

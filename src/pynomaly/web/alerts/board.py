@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
+from pynomaly.alerting.explain.explanation import NoiseStanding
+from pynomaly.alerting.explain.noise import standing
 from pynomaly.alerting.manager import AlertManager
 from pynomaly.model.alert import Alert, AlertState
 from pynomaly.model.clock import Clock
+from pynomaly.web.alerts.marks import noise_json
 
 Snapshot = dict[str, Any]
 
@@ -33,17 +36,19 @@ class Standing:
     """An alert with where it came from and what holds it back.
 
     ``silenced``: ids of silences. ``inhibited``: the fingerprint of the alert that inhibits it.
+    ``noise``: what suppresses it, who has taken it on, and whether it flaps.
     """
 
     alert: Alert
     source: str = _RULES
     silenced: tuple[str, ...] = ()
     inhibited: str = ""
+    noise: NoiseStanding = NoiseStanding()  # noqa: RUF009 (immutable)
 
     @property
     def held(self) -> bool:
-        """Whether nobody is told of it, since it is silenced or inhibited."""
-        return bool(self.silenced or self.inhibited)
+        """Whether nobody is told of it, since it is silenced, inhibited or suppressed."""
+        return bool(self.silenced or self.inhibited or self.noise.suppressed_by)
 
 
 class AlertBoard:
@@ -61,10 +66,10 @@ class AlertBoard:
     async def all(self) -> list[Standing]:
         """Every pending and firing alert; others get their turn meanwhile."""
         found = []
-        for number, standing in enumerate(self._all()):
+        for number, each in enumerate(self._all()):
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-            found.append(standing)
+            found.append(each)
         return found
 
     def _all(self) -> Iterator[Standing]:
@@ -83,9 +88,11 @@ class AlertBoard:
             return Standing(alert, source)
         identity, labels = alert.fingerprint, alert.labels
         inhibitor = self._manager.setup.inhibitor
-        found = inhibitor.inhibited_by(identity, labels, self._clock.now())
+        now = self._clock.now()
+        found = inhibitor.inhibited_by(identity, labels, now)
         silenced = self._manager.silencer.silenced_by(identity, labels)
-        return Standing(alert, source, silenced, found.source if found is not None else "")
+        noise = standing(self._manager, alert, now)
+        return Standing(alert, source, silenced, found.source if found is not None else "", noise)
 
 
 def alerts_snapshot(found: Sequence[Standing]) -> Snapshot:
@@ -138,6 +145,7 @@ def alert_row(each: Standing) -> Snapshot:
         "held": each.held,
         "silenced": list(each.silenced),
         "inhibited": each.inhibited,
+        **noise_json(each.noise),
         "source": each.source,
         "labels": {n: v for n, v in alert.labels.items() if n not in ("alertname", "severity")},
         "annotations": dict(alert.annotations),

@@ -10,8 +10,10 @@ from pynomaly.alerting.alertmanager.matchers import matchers_text
 from pynomaly.alerting.explain.service import NoSuchAlert
 from pynomaly.web.alerts import silences
 from pynomaly.web.alerts.board import AlertBoard
+from pynomaly.web.alerts.calendar import Planner, add_calendar
 from pynomaly.web.alerts.chart import chart_of
 from pynomaly.web.alerts.deliveries import DeliverySearch, deliveries_json, letter_json
+from pynomaly.web.alerts.noise import add_noise
 from pynomaly.web.alerts.routing import RouteSpec, tree_json, where_to
 from pynomaly.web.alerts.silences import EndSpec, PreviewSpec, SilenceSpec
 from pynomaly.web.alerts.why import why_json
@@ -33,6 +35,10 @@ def router(deps: WebDeps, alerting: AlertingDeps) -> APIRouter:
     _add_silences(routes, deps, alerting, board)
     _add_routing(routes, deps, alerting)
     _add_deliveries(routes, alerting)
+    if deps.calendar is not None:
+        planner = Planner(deps.calendar, alerting.manager, board, deps.clock)
+        add_calendar(routes, deps.calendar, planner)
+    add_noise(routes, alerting, deps.clock)
     return routes
 
 

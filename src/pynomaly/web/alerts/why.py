@@ -8,6 +8,7 @@ from pynomaly.alerting.alerts.alert import ReceivedAlert
 from pynomaly.alerting.explain.explanation import Explanation, Path, Telling
 from pynomaly.alerting.manager import AlertManager
 from pynomaly.alerting.notifications.history import Sent
+from pynomaly.web.alerts.marks import noise_json
 
 Snapshot = dict[str, Any]
 
@@ -33,6 +34,7 @@ def why_json(found: Explanation, manager: AlertManager) -> Snapshot:
         "source": alert.source,
         "link": alert.generator_url,
         "annotations": dict(alert.annotations),
+        **noise_json(found.noise),
         "paths": [_path(path, alert, manager) for path in found.paths],
         "held_back": [dict(row) for row in found.verdicts],
         "sent": [sent_json(sent) for sent in found.sent],

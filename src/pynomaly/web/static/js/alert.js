@@ -1,8 +1,9 @@
 // One alert: who is told of it and why, what holds it back, and what has happened.
 
 import { $, boot, h, icon, setText, status } from "./dom.js";
+import { acknowledgeButton } from "./acknowledge.js";
 import { alertChart } from "./alertchart.js";
-import { runbookLink, severityMark, stateMark, whyLink } from "./alertstate.js";
+import { noiseMarks, runbookLink, severityMark, stateMark, whyLink } from "./alertstate.js";
 import { ask } from "./ask.js";
 import { absolute, span, timeOfDay, withZone } from "./format.js";
 import { answer, since, startFrame } from "./frame.js";
@@ -31,6 +32,8 @@ const way = (integration) => integration.replace(/\[0\]$/, "").replace(/\[(\d+)\
 function heldBy(held, why) {
   if (held.stage === "silence") return ["It is silenced by ", ...list(held.by.map((id) => silenceLink(id, why))), "."];
   if (held.stage === "inhibit") return ["It is inhibited: while ", h("a", { href: whyLink(held.by[0]) }, why.named[held.by[0]] ?? "another alert"), ` fires, nobody is told (${held.reason.replace(/^.*\((.*)\)$/, "$1")}).`];
+  if (held.stage === "suppress") return ["It is suppressed: ", h("a", { href: address("/noise", {}) }, inWords(held.reason, why.named)), "."];
+  if (held.stage === "flapping") return [`${inWords(held.reason, why.named).replace(/^it/, "It")}.`];
   return [`It is muted: ${held.reason}.`];
 }
 
@@ -45,7 +48,7 @@ function silenceLink(id, why) {
 /* One receiver */
 
 function verdict(path, why) {
-  if (path.held) return status("silenced", { silence: "silenced", inhibit: "inhibited" }[path.held.stage] ?? "muted");
+  if (path.held) return status("silenced", { silence: "silenced", inhibit: "inhibited", suppress: "suppressed", flapping: "waits until it is calm" }[path.held.stage] ?? "muted");
   if (undelivered(path).length) return status("critical", "not delivered");
   if (path.tellings.some((t) => t.tells)) return status("info", "is told next");
   if (path.tellings.some((t) => t.last?.outcome === "delivered")) return status("good", "told");
@@ -100,12 +103,14 @@ function facts(why) {
   const { summary, description, runbook_url: runbook, ...others } = why.annotations;
   const silence = why.firing && !why.paths.some((path) => path.held?.stage === "silence");
   return h("div.panel.facts", {},
-    h("dl", {}, term("State", stateMark(why.firing ? "firing" : "resolved")), term("Severity", severityMark(why.labels.severity)),
+    h("dl", {}, term("State", stateMark(why.firing ? "firing" : "resolved"), " ", noiseMarks(why)), term("Severity", severityMark(why.labels.severity)),
+      why.acknowledged ? term("Acknowledged", `by ${why.acknowledged.by || "somebody"} `, time(why.acknowledged.at), why.acknowledged.comment ? `: ${why.acknowledged.comment}` : "") : [],
+      why.flapping ? term("Flaps", "since ", time(why.flapping.since), `, ${why.flapping.changes} changes; calm at `, time(why.flapping.calm_at), " unless it goes on") : [],
       summary ? term("Summary", summary) : [], description ? term("What it means", description) : [],
       Object.entries(others).flatMap(([name, value]) => term(name, value)), term("Labels", labelText(why.labels)),
       term("Fires since", time(why.starts_at)), why.firing ? (why.ends_unless_sent ? term("Ends", time(why.ends_at), " unless it is sent again") : []) : term("Ended", time(why.ends_at)),
       term("Came from", why.source === "rules" ? "a rule here" : why.source, ", last ", since(why.received_at * 1000))),
-    h("div.links", {}, silence ? h("button.button", { type: "button", onclick: () => openSilence({ labels: why.labels, done: load }) }, icon("i-silences"), "Silence") : null,
+    h("div.links", {}, why.firing ? acknowledgeButton(why, load) : null, silence ? h("button.button", { type: "button", onclick: () => openSilence({ labels: why.labels, done: load }) }, icon("i-silences"), "Silence") : null,
       runbookLink(runbook) ? h("a.button", { href: runbookLink(runbook), rel: "noreferrer" }, "Runbook") : null,
       h("a.button", { href: address("/alerts", { open: why.id }) }, "Among the others"), h("a.button", { href: address("/deliveries", { find: why.name }) }, "Its deliveries")));
 }
@@ -129,7 +134,7 @@ function answerOf(why) {
   const told = why.paths.filter((path) => path.tellings.some((t) => t.last?.outcome === "delivered"));
   const next = why.paths.filter((path) => !path.held && path.tellings.some((t) => t.tells));
   if (!why.firing) return answer("good", told.length ? `Resolved; ${names(told)} ${one(told, "was", "were")} told` : "Resolved");
-  if (held.length === why.paths.length && held.length) return answer("plain", `Nobody is told: ${{ silence: "silenced", inhibit: "inhibited" }[held[0].held.stage] ?? "muted"}`);
+  if (held.length === why.paths.length && held.length) return answer("plain", `Nobody is told: ${{ silence: "silenced", inhibit: "inhibited", suppress: "suppressed", flapping: "it flaps" }[held[0].held.stage] ?? "muted"}`);
   const failed = why.paths.filter((path) => undelivered(path).length);
   const says = [
     failed.length && `${names(failed)} could not be told`, told.length && `${names(told)} ${one(told, "was", "were")} told`,

@@ -2,11 +2,12 @@
 
 import { $, $$, boot, h, icon, setText } from "./dom.js";
 import { alertChart } from "./alertchart.js";
-import { SHAPE, allLabels, commonLabels, runbookLink, severityMark, stateMark, stateOf, whyLink } from "./alertstate.js";
+import { SHAPE, allLabels, commonLabels, noiseMarks, runbookLink, severityMark, stateMark, stateOf, whyLink } from "./alertstate.js";
 import { exact, format, withZone } from "./format.js";
 import { answer, since, startFrame } from "./frame.js";
 import { List, labelText, segmented } from "./list.js";
 import { watch } from "./live.js";
+import { acknowledgeButton, toggleAcknowledged } from "./acknowledge.js";
 import { openSilence } from "./silence.js";
 import { address, on, remember } from "./state.js";
 
@@ -26,14 +27,14 @@ function row(item) {
   const { summary } = item.annotations;
   return [
     stateMark(stateOf(item)), severityMark(item.severity), h("strong", { title: item.name }, item.name),
-    summary ? h("span.wide", { title: summary }, summary, " ", labelText(item.labels)) : labelText(item.labels),
+    summary ? h("span.wide", { title: summary }, noiseMarks(item), summary, " ", labelText(item.labels)) : h("span.wide", {}, noiseMarks(item), labelText(item.labels)),
     h("span.num", { title: exact(item.value) }, format(item.value)), h("span.muted.num", {}, since(item.active_at * 1000)),
   ];
 }
 
 function groupRow({ name, alerts, expanded }) {
   const states = Map.groupBy(alerts, stateOf);
-  const parts = ["firing", "pending", "silenced", "inhibited"].filter((state) => states.has(state)).map((state) => `${states.get(state).length} ${state}`);
+  const parts = ["firing", "pending", "silenced", "inhibited", "suppressed"].filter((state) => states.has(state)).map((state) => `${states.get(state).length} ${state}`);
   const worst = alerts[0];
   return [
     stateMark(stateOf(worst)), severityMark(worst.severity), h("strong", { title: name }, icon(expanded ? "i-open" : "i-closed", "turn"), name),
@@ -59,6 +60,9 @@ function held(alert) {
   });
   return [
     by.length ? [h("dt", {}, "Silenced by"), h("dd", {}, by.flatMap((each, i) => (i ? ["; ", each] : [each])))] : [],
+    alert.suppressed?.length ? [h("dt", {}, "Suppressed by"), h("dd", {}, h("a", { href: address("/noise", {}) }, alert.suppressed.join(", ")))] : [],
+    alert.acknowledged ? [h("dt", {}, "Acknowledged"), h("dd", {}, `by ${alert.acknowledged.by || "somebody"} at ${withZone(alert.acknowledged.at * 1000)}${alert.acknowledged.comment ? `: ${alert.acknowledged.comment}` : ""}`)] : [],
+    alert.flapping ? [h("dt", {}, "Flaps"), h("dd", {}, `since ${withZone(alert.flapping.since * 1000)}, ${alert.flapping.changes} changes; calm at ${withZone(alert.flapping.calm_at * 1000)} unless it goes on`)] : [],
     alert.inhibited ? [h("dt", {}, "Inhibited by"), h("dd", {}, h("a", { href: whyLink(alert.inhibited) }, snapshot.alerts.find((a) => a.id === alert.inhibited)?.name ?? "another alert"))] : [],
   ].flat();
 }
@@ -68,6 +72,7 @@ function detail(alert) {
   const term = (name, ...value) => [h("dt", {}, name), h("dd", {}, ...value)];
   const links = [
     boot.alerting && alert.state === "firing" ? h("a.button", { href: whyLink(alert.id) }, "Who is told, and why") : null,
+    boot.alerting && alert.state === "firing" ? acknowledgeButton(alert) : null,
     alert.expr ? h("a.button", { href: address("/explore", { q: alert.expr }) }, icon("i-explore"), "Explore its expression") : null,
     runbookLink(runbook) ? h("a.button", { href: runbookLink(runbook), rel: "noreferrer" }, "Runbook") : null,
     /^https?:\/\//.test(alert.link) ? h("a.button", { href: alert.link, rel: "noreferrer" }, "Its source") : null,
@@ -161,6 +166,13 @@ on("alerts", (data) => { snapshot = { ...data }; draw(); });
 watch("silences", (data) => { silences = new Map(data.silences.map((silence) => [silence.id, silence])); });
 document.addEventListener("keydown", (event) => {
   const focused = document.activeElement.closest?.(".item");
+  if (event.key === "a" && !(event.ctrlKey || event.metaKey || event.altKey) && focused && !$("dialog[open]") && document.activeElement.matches("[data-row]")) {
+    const alert = list.items.get(document.activeElement.dataset.row)?.data;
+    if (!boot.alerting || alert?.state !== "firing") return;
+    event.preventDefault();
+    toggleAcknowledged(alert);
+    return;
+  }
   if (event.key !== "s" || event.ctrlKey || event.metaKey || event.altKey || !focused || $("dialog[open]") || !document.activeElement.matches("[data-row]")) return;
   const button = $$("[data-silence]", focused)[0];
   if (!button) return;

@@ -5,14 +5,20 @@ import { address } from "./state.js";
 
 export const SHAPE = { critical: "critical", page: "critical", high: "critical", warning: "warning", info: "info", none: "info" };
 
-/** firing, pending, silenced or inhibited. */
-export const stateOf = (alert) => (alert.silenced?.length ? "silenced" : alert.inhibited ? "inhibited" : alert.state);
+/** firing, pending, silenced, inhibited or suppressed. */
+export const stateOf = (alert) => (alert.silenced?.length ? "silenced" : alert.inhibited ? "inhibited" : alert.suppressed?.length ? "suppressed" : alert.state);
 
 const MARKS = {
   firing: () => status("critical", "firing"), pending: () => h("span.status.warning", {}, icon("s-pending", "shape"), "pending"),
-  silenced: () => status("silenced", "silenced"), inhibited: () => status("silenced", "inhibited"), resolved: () => status("good", "resolved"),
+  silenced: () => status("silenced", "silenced"), inhibited: () => status("silenced", "inhibited"), suppressed: () => status("silenced", "suppressed"), resolved: () => status("good", "resolved"),
 };
 export const stateMark = (state) => MARKS[state]();
+
+/** That somebody has taken it on, and that it flaps. */
+export const noiseMarks = (alert) => [
+  alert.flapping ? h("span.tag", { title: `${alert.flapping.changes} changes within the window` }, "flapping") : null,
+  alert.acknowledged ? h("span.tag", { title: alert.acknowledged.comment || "Nobody is told of it again; of its end they are." }, `acknowledged by ${alert.acknowledged.by || "somebody"}`) : null,
+].filter(Boolean);
 
 export const severityMark = (severity) => (severity ? status(SHAPE[severity] ?? "warning", severity) : h("span.muted", {}, "none set"));
 
