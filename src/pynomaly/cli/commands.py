@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from pynomaly import __version__
+from pynomaly.cli.alert_commands import alerts_app
 from pynomaly.cli.client import DEFAULT_URL
+from pynomaly.cli.options import Json, Url
 from pynomaly.cli.output import errors_in_a_line, out
 from pynomaly.detection.events import Feedback
 from pynomaly.detection.rules.config import Direction
@@ -36,6 +38,7 @@ dead_app = typer.Typer(
     help="Notifications that could not be delivered.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(config_app, name="config")
+app.add_typer(alerts_app, name="alerts")
 app.add_typer(notify_app, name="notify")
 notify_app.add_typer(dead_app, name="dead")
 detect_app = typer.Typer(help="Anomalies.", no_args_is_help=True, rich_markup_mode=None)
@@ -50,10 +53,6 @@ app.add_typer(routes_app, name="routes")
 app.add_typer(rules_app, name="rules")
 app.add_typer(storage_app, name="storage")
 
-Url = Annotated[
-    str, typer.Option("--url", envvar="PYNOMALY_URL", help="Where the server's API is.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", help="A file like config/advanced_monitoring.yml.", metavar="FILE"),

@@ -22,7 +22,7 @@ def show(url: str, which: str, *, as_json: bool) -> None:
         NotOneAlert: the matcher means none, or several.
     """
     client = Client(url)
-    found = client.get(f"/api/alerts/{quote(_fingerprint(client, which))}/explain")
+    found = client.get(f"/api/alerts/{quote(fingerprint_of(client, which))}/explain")
     if as_json:
         out.print_json(json.dumps(found))
         return
@@ -34,7 +34,12 @@ def show(url: str, which: str, *, as_json: bool) -> None:
     _past(found["history"])
 
 
-def _fingerprint(client: Client, which: str) -> str:
+def fingerprint_of(client: Client, which: str) -> str:
+    """The fingerprint that is named, or that of the only firing alert that a matcher means.
+
+    Raises:
+        NotOneAlert: the matcher means none, or several.
+    """
     if not any(sign in which for sign in "=~"):
         return which
     alerts = client.get("/api/v2/alerts", {"filter": which})

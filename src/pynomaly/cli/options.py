@@ -1,0 +1,10 @@
+"""Options that commands have in common."""
+
+from typing import Annotated
+
+import typer
+
+Url = Annotated[
+    str, typer.Option("--url", envvar="PYNOMALY_URL", help="Where the server's API is.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
