@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pynomaly.calendar.config import WEEKDAYS, CalendarSettings
 from pynomaly.calendar.events import Event, EventKind, Occurrence, seen
 from pynomaly.detection.streaming.columns import Rows
+from pynomaly.detection.streaming.episodes import Changes
 from pynomaly.detection.streaming.scorer import Scored
 from pynomaly.model.labels import Labels
 
@@ -58,9 +59,23 @@ class Excluded:
         since = (weekday - self.day_like) % 7
         return np.where(self.day_off, seconds - since * _DAY, seconds)
 
-    def quiet(self, scored: Scored) -> Scored:
-        """The same verdict, but what is not told is not rare: the scores stay."""
-        return scored._replace(rarity=np.where(self.alarm, scored.rarity, -np.inf))
+    def waits(self, handicap: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same decades, infinite where nothing is told."""
+        return np.where(self.alarm, handicap, np.inf)
+
+    def rarity(self, scored: Scored) -> NDArray[np.float64]:
+        """Of a verdict on these series, as far as it may open an episode.
+
+        What is learnt but not told opens one all the same, of which nobody is told (``told``): it
+        lasts until the new is usual, which may be later than the event. What is not learnt either
+        opens none, so that it is told if it is still there when the event is over.
+        """
+        return np.where(self.alarm | self.learn, scored.rarity, -np.inf)
+
+    def told(self, changes: Changes) -> Changes:
+        """What of these changes is told."""
+        opened, escalated = changes.opened & self.alarm, changes.escalated & self.alarm
+        return changes._replace(opened=opened, escalated=escalated)
 
 
 class Exclusions:

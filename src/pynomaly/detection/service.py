@@ -265,33 +265,35 @@ class Judge:
         scored = self._scorer.update(rows, seconds, values, season, learn)
         interval, handicap = self._scorer.interval(rows), self._handicap(rows)
         scored = self._company.heed(rows, self._points.labels, values, scored, interval, excluded)
-        self._gaps.rates(rows, seconds, values, self._points.last.counter, handicap, season)
-        if excluded is not None:
-            scored = excluded.quiet(scored)
+        waits = excluded.waits(handicap) if excluded else handicap
+        self._gaps.rates(rows, seconds, values, self._points.last.counter, waits, season)
+        rarity = excluded.rarity(scored) if excluded else scored.rarity
         handicap = handicap + self._rules.handicap(rows, values, scored.expected)
-        return scored, self._episodes.step(rows, scored.rarity, interval, handicap)
+        changes = self._episodes.step(rows, rarity, interval, handicap)
+        return scored, excluded.told(changes) if excluded else changes
 
     def _handicap(self, rows: Rows) -> NDArray[np.float64]:
-        """Decades for each of these rows, which rise; infinite where nothing is told now."""
+        """Decades for each of these rows, which rise."""
         found = np.zeros(len(rows))
-        if self._excluded is not None:
-            found[~self._excluded.alarm[rows]] = np.inf
         for labels, decades in self._handicaps.items():
             row = self._points.row_of(labels)
             if row is not None:
                 at = int(np.searchsorted(rows, row))
                 if at < len(rows) and rows[at] == row:
-                    found[at] += decades
+                    found[at] = decades
         return found
 
     def _missing(self, due_ms: int) -> list[Anomaly]:
         """What does not come that should, and what comes again."""
+        waits = self._handicap(np.arange(len(self._points)))
+        if self._excluded is not None:
+            waits = self._excluded.waits(waits)
         return self._gaps.judge(
             Tick(
                 self._points.labels,
                 self._points.last,
                 due_ms,
-                self._handicap(np.arange(len(self._points))),
+                waits,
                 self._rules.muted_below(len(self._points)),
                 self._lasting.take_below,
                 self._lasting.__contains__,
