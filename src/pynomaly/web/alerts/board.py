@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from pynomaly.alerting.explain.explanation import NoiseStanding
 from pynomaly.alerting.explain.noise import standing
 from pynomaly.alerting.manager import AlertManager
+from pynomaly.calendar.events import Occurrence
 from pynomaly.model.alert import Alert, AlertState
 from pynomaly.model.clock import Clock
 from pynomaly.web.alerts.marks import noise_json
@@ -36,6 +37,7 @@ class Standing:
     """An alert with where it came from and what holds it back.
 
     ``silenced``: ids of silences. ``inhibited``: the fingerprint of the alert that inhibits it.
+    ``maintenance``: the windows that hold it.
     ``noise``: what suppresses it, who has taken it on, and whether it flaps.
     """
 
@@ -43,12 +45,14 @@ class Standing:
     source: str = _RULES
     silenced: tuple[str, ...] = ()
     inhibited: str = ""
+    maintenance: tuple[Occurrence, ...] = ()
     noise: NoiseStanding = NoiseStanding()  # noqa: RUF009 (immutable)
 
     @property
     def held(self) -> bool:
-        """Whether nobody is told of it, since it is silenced, inhibited or suppressed."""
-        return bool(self.silenced or self.inhibited or self.noise.suppressed_by)
+        """Whether nobody is told of it: silenced, inhibited, in maintenance or suppressed."""
+        reasons = (self.silenced, self.inhibited, self.maintenance, self.noise.suppressed_by)
+        return any(reasons)
 
 
 class AlertBoard:
@@ -91,8 +95,14 @@ class AlertBoard:
         now = self._clock.now()
         found = inhibitor.inhibited_by(identity, labels, now)
         silenced = self._manager.silencer.silenced_by(identity, labels)
-        noise = standing(self._manager, alert, now)
-        return Standing(alert, source, silenced, found.source if found is not None else "", noise)
+        return Standing(
+            alert,
+            source,
+            silenced=silenced,
+            inhibited=found.source if found is not None else "",
+            maintenance=tuple(self._manager.maintenance.windows(labels, now)),
+            noise=standing(self._manager, alert, now),
+        )
 
 
 def alerts_snapshot(found: Sequence[Standing]) -> Snapshot:
@@ -145,6 +155,10 @@ def alert_row(each: Standing) -> Snapshot:
         "held": each.held,
         "silenced": list(each.silenced),
         "inhibited": each.inhibited,
+        "maintenance": [
+            {"id": window.event.id, "title": window.event.title, "ends_at": window.ends_at}
+            for window in each.maintenance
+        ],
         **noise_json(each.noise),
         "source": each.source,
         "labels": {n: v for n, v in alert.labels.items() if n not in ("alertname", "severity")},

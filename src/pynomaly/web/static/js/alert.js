@@ -32,6 +32,7 @@ const way = (integration) => integration.replace(/\[0\]$/, "").replace(/\[(\d+)\
 function heldBy(held, why) {
   if (held.stage === "silence") return ["It is silenced by ", ...list(held.by.map((id) => silenceLink(id, why))), "."];
   if (held.stage === "inhibit") return ["It is inhibited: while ", h("a", { href: whyLink(held.by[0]) }, why.named[held.by[0]] ?? "another alert"), ` fires, nobody is told (${held.reason.replace(/^.*\((.*)\)$/, "$1")}).`];
+  if (held.stage === "maintenance") return ["It is ", h("a", { href: address("/calendar", { open: held.by[0] }) }, inWords(held.reason, why.named)), "."];
   if (held.stage === "suppress") return ["It is suppressed: ", h("a", { href: address("/noise", {}) }, inWords(held.reason, why.named)), "."];
   if (held.stage === "flapping") return [`${inWords(held.reason, why.named).replace(/^it/, "It")}.`];
   return [`It is muted: ${held.reason}.`];
@@ -48,7 +49,7 @@ function silenceLink(id, why) {
 /* One receiver */
 
 function verdict(path, why) {
-  if (path.held) return status("silenced", { silence: "silenced", inhibit: "inhibited", suppress: "suppressed", flapping: "waits until it is calm" }[path.held.stage] ?? "muted");
+  if (path.held) return status("silenced", { silence: "silenced", inhibit: "inhibited", maintenance: "in maintenance", suppress: "suppressed", flapping: "waits until it is calm" }[path.held.stage] ?? "muted");
   if (undelivered(path).length) return status("critical", "not delivered");
   if (path.tellings.some((t) => t.tells)) return status("info", "is told next");
   if (path.tellings.some((t) => t.last?.outcome === "delivered")) return status("good", "told");
@@ -134,7 +135,7 @@ function answerOf(why) {
   const told = why.paths.filter((path) => path.tellings.some((t) => t.last?.outcome === "delivered"));
   const next = why.paths.filter((path) => !path.held && path.tellings.some((t) => t.tells));
   if (!why.firing) return answer("good", told.length ? `Resolved; ${names(told)} ${one(told, "was", "were")} told` : "Resolved");
-  if (held.length === why.paths.length && held.length) return answer("plain", `Nobody is told: ${{ silence: "silenced", inhibit: "inhibited", suppress: "suppressed", flapping: "it flaps" }[held[0].held.stage] ?? "muted"}`);
+  if (held.length === why.paths.length && held.length) return answer("plain", `Nobody is told: ${{ silence: "silenced", inhibit: "inhibited", maintenance: "in maintenance", suppress: "suppressed", flapping: "it flaps" }[held[0].held.stage] ?? "muted"}`);
   const failed = why.paths.filter((path) => undelivered(path).length);
   const says = [
     failed.length && `${names(failed)} could not be told`, told.length && `${names(told)} ${one(told, "was", "were")} told`,
@@ -190,5 +191,6 @@ if (fingerprint && boot.alerting) {
   load();
   on("alerts", () => { if (shown) load(); });
   watch("silences", () => load());
+  watch("events", () => load());
   setInterval(() => { if (state.live) load(); }, EVERY);
 } else gone(new Error(boot.alerting ? "Its address names a fingerprint; open one of the alerts." : "This server routes no alerts."));

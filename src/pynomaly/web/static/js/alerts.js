@@ -34,7 +34,7 @@ function row(item) {
 
 function groupRow({ name, alerts, expanded }) {
   const states = Map.groupBy(alerts, stateOf);
-  const parts = ["firing", "pending", "silenced", "inhibited", "suppressed"].filter((state) => states.has(state)).map((state) => `${states.get(state).length} ${state}`);
+  const parts = ["firing", "pending", "silenced", "inhibited", "maintenance", "suppressed"].filter((state) => states.has(state)).map((state) => `${states.get(state).length} ${state}`);
   const worst = alerts[0];
   return [
     stateMark(stateOf(worst)), severityMark(worst.severity), h("strong", { title: name }, icon(expanded ? "i-open" : "i-closed", "turn"), name),
@@ -60,6 +60,7 @@ function held(alert) {
   });
   return [
     by.length ? [h("dt", {}, "Silenced by"), h("dd", {}, by.flatMap((each, i) => (i ? ["; ", each] : [each])))] : [],
+    alert.maintenance?.length ? [h("dt", {}, "In maintenance"), h("dd", {}, alert.maintenance.map((window) => h("div", {}, h("a", { href: address("/calendar", { open: window.id }) }, window.title), ` until ${withZone(window.ends_at * 1000)}`)))] : [],
     alert.suppressed?.length ? [h("dt", {}, "Suppressed by"), h("dd", {}, h("a", { href: address("/noise", {}) }, alert.suppressed.join(", ")))] : [],
     alert.acknowledged ? [h("dt", {}, "Acknowledged"), h("dd", {}, `by ${alert.acknowledged.by || "somebody"} at ${withZone(alert.acknowledged.at * 1000)}${alert.acknowledged.comment ? `: ${alert.acknowledged.comment}` : ""}`)] : [],
     alert.flapping ? [h("dt", {}, "Flaps"), h("dd", {}, `since ${withZone(alert.flapping.since * 1000)}, ${alert.flapping.changes} changes; calm at ${withZone(alert.flapping.calm_at * 1000)} unless it goes on`)] : [],

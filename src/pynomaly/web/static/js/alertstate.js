@@ -5,12 +5,12 @@ import { address } from "./state.js";
 
 export const SHAPE = { critical: "critical", page: "critical", high: "critical", warning: "warning", info: "info", none: "info" };
 
-/** firing, pending, silenced, inhibited or suppressed. */
-export const stateOf = (alert) => (alert.silenced?.length ? "silenced" : alert.inhibited ? "inhibited" : alert.suppressed?.length ? "suppressed" : alert.state);
+/** firing, pending, silenced, inhibited, in maintenance or suppressed. */
+export const stateOf = (alert) => (alert.silenced?.length ? "silenced" : alert.inhibited ? "inhibited" : alert.maintenance?.length ? "maintenance" : alert.suppressed?.length ? "suppressed" : alert.state);
 
 const MARKS = {
   firing: () => status("critical", "firing"), pending: () => h("span.status.warning", {}, icon("s-pending", "shape"), "pending"),
-  silenced: () => status("silenced", "silenced"), inhibited: () => status("silenced", "inhibited"), suppressed: () => status("silenced", "suppressed"), resolved: () => status("good", "resolved"),
+  silenced: () => status("silenced", "silenced"), inhibited: () => status("silenced", "inhibited"), maintenance: () => status("silenced", "maintenance"), suppressed: () => status("silenced", "suppressed"), resolved: () => status("good", "resolved"),
 };
 export const stateMark = (state) => MARKS[state]();
 

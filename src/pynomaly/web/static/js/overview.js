@@ -167,7 +167,7 @@ function calm() {
   const { total } = now.targets;
   const targets = total ? `${total === 1 ? "The one target answers" : `All ${total} targets answer`}.` : "No targets are scraped yet.";
   const pending = now.alerts.pending ? `${now.alerts.pending} ${now.alerts.pending === 1 ? "alert is" : "alerts are"} pending.` : "";
-  const held = now.alerts.held ? `${now.alerts.held} ${now.alerts.held === 1 ? "is" : "are"} silenced or inhibited.` : "";
+  const held = now.alerts.held ? `${now.alerts.held} ${now.alerts.held === 1 ? "is" : "are"} held back.` : "";
   const odd = now.anomalies === null || !now.judged ? "" : now.anomalies ? `${now.anomalies.toLocaleString()} of ${now.judged.toLocaleString()} series ${now.anomalies === 1 ? "behaves" : "behave"} unusually.` : "No series behaves unusually.";
   return h("p.calm", {}, icon("s-good", "shape"), `No alert fires. ${[pending, held, targets, odd].filter(Boolean).join(" ")}`);
 }

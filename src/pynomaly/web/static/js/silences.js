@@ -1,4 +1,4 @@
-// The silences: what is silenced, until when and by whom; the week as a calendar.
+// The silences: what is silenced, until when and by whom.
 
 import { $, boot, h, icon, setText, status, toast } from "./dom.js";
 import { absolute, span, withZone } from "./format.js";
@@ -7,7 +7,6 @@ import { List, segmented } from "./list.js";
 import { watch } from "./live.js";
 import { endAt, expire, openSilence } from "./silence.js";
 import { address, remember } from "./state.js";
-import { Week } from "./week.js";
 
 const LONGER = [["1 h", 3600], ["4 h", 14_400], ["1 d", 86_400]];
 
@@ -16,7 +15,7 @@ startFrame();
 const query = new URLSearchParams(location.search);
 const filter = { state: query.get("state") ?? "now", text: query.get("find") ?? "" };
 let snapshot = boot.silences;
-let asked = query.get("open") ?? ""; // shown whatever the filter says, for somebody came for it
+const asked = query.get("open") ?? ""; // shown whatever the filter says, for somebody came for it
 
 const MARKS = { active: () => status("silenced", "active"), pending: () => h("span.status.info", {}, icon("s-pending", "shape"), "to come"), expired: () => h("span.status.muted", {}, "expired") };
 
@@ -81,7 +80,6 @@ const empty = (filtered) => (filtered
 
 const list = new List($("#list"), { grid: "silence-grid", head: ["State", "Alerts with", "Comment", "By", "Hides", "When"], row, detail, empty });
 const counter = h("span.end");
-const week = new Week($("#calendar"), (id) => { asked = id; draw(); list.reveal(id); });
 
 function matches(silence) {
   if (filter.state === "now" ? silence.state === "expired" : filter.state && silence.state !== filter.state) return false;
@@ -97,7 +95,6 @@ function draw() {
   const shown = silences.filter((silence) => matches(silence) || silence.id === asked);
   list.show(shown.map((data) => ({ id: data.id, key: JSON.stringify([data, data.state === "expired" || when(data).textContent]), data })), silences.length > 0 && (filter.text !== "" || filter.state !== "now"));
   setText(counter, `${shown.length} of ${silences.length}`);
-  week.show(silences);
 }
 
 function change(name, value) {
@@ -109,7 +106,8 @@ function change(name, value) {
 $("#filters").replaceChildren(
   segmented("State", [["now", "Now and to come"], ["active", "Active"], ["pending", "To come"], ["expired", "Expired"]], filter.state, (v) => change("state", v)),
   h("input", { type: "search", placeholder: "Filter by label, comment  (/)", "aria-label": "Filter silences", "data-filter": "", value: filter.text, oninput: (event) => change("text", event.target.value.trim()) }),
-  boot.alerting ? h("button.primary", { type: "button", onclick: () => openSilence() }, "New silence") : null, counter);
+  boot.alerting ? h("button.primary", { type: "button", onclick: () => openSilence() }, "New silence") : null,
+  boot.calendar ? h("a.button", { href: address("/calendar", {}) }, icon("i-calendar"), "Calendar") : null, counter);
 draw();
 watch("silences", (data) => { snapshot = data; draw(); });
 setInterval(draw, 15_000);
