@@ -12,6 +12,8 @@ from pynomaly.alerting.channels.email.channel import EmailChannel
 from pynomaly.alerting.channels.email.config import EmailConfig
 from pynomaly.alerting.channels.incidentio.channel import IncidentioChannel
 from pynomaly.alerting.channels.incidentio.config import IncidentioConfig
+from pynomaly.alerting.channels.jira.channel import JiraChannel
+from pynomaly.alerting.channels.jira.config import JiraConfig
 from pynomaly.alerting.channels.mattermost.channel import MattermostChannel
 from pynomaly.alerting.channels.mattermost.config import MattermostConfig
 from pynomaly.alerting.channels.messages import Messages
@@ -29,6 +31,8 @@ from pynomaly.alerting.channels.rocketchat.channel import RocketchatChannel
 from pynomaly.alerting.channels.rocketchat.config import RocketchatConfig
 from pynomaly.alerting.channels.slack.channel import SlackChannel
 from pynomaly.alerting.channels.slack.config import SlackConfig
+from pynomaly.alerting.channels.sns.channel import SNSChannel
+from pynomaly.alerting.channels.sns.config import SNSConfig
 from pynomaly.alerting.channels.telegram.channel import TelegramChannel
 from pynomaly.alerting.channels.telegram.config import TelegramConfig
 from pynomaly.alerting.channels.victorops.channel import VictorOpsChannel
@@ -47,6 +51,7 @@ _MAKERS: Mapping[type[ChannelConfig], Callable[[Any, Messages], Channel]] = {
     DiscordConfig: DiscordChannel,
     EmailConfig: EmailChannel,
     IncidentioConfig: IncidentioChannel,
+    JiraConfig: JiraChannel,
     MattermostConfig: MattermostChannel,
     MSTeamsConfig: MSTeamsChannel,
     MSTeamsV2Config: MSTeamsV2Channel,
@@ -55,6 +60,7 @@ _MAKERS: Mapping[type[ChannelConfig], Callable[[Any, Messages], Channel]] = {
     PushoverConfig: PushoverChannel,
     RocketchatConfig: RocketchatChannel,
     SlackConfig: SlackChannel,
+    SNSConfig: SNSChannel,
     TelegramConfig: TelegramChannel,
     VictorOpsConfig: VictorOpsChannel,
     WebexConfig: WebexChannel,

@@ -1,6 +1,7 @@
 """``jira_configs``."""
 
 from typing import Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -42,11 +43,25 @@ class JiraConfig(HttpChannelConfig):
     fields: dict[Text, Untyped] = Field(default_factory=dict)
 
     def inherit(self, defaults: ChannelDefaults) -> Self:
-        """Refuse it.
+        """With the address and the ``http_config`` of ``global``.
 
         Raises:
-            ValueError: always.
+            ValueError: there is no address.
         """
-        raise ValueError(
-            "jira_configs are not supported; send webhook_configs to an automation rule of Jira"
-        )
+        found = super().inherit(defaults)
+        url = self.api_url or defaults.jira_api_url
+        if url is None:
+            raise ValueError("no address of Jira: set api_url here, or jira_api_url in global")
+        return found.model_copy(update={"api_url": url})
+
+    @property
+    def base(self) -> str:
+        """Where its REST API begins; there is one after ``inherit``."""
+        return (self.api_url or "").rstrip("/")
+
+    @property
+    def cloud(self) -> bool:
+        """Whether it is Atlassian's, which searches in another way than one's own."""
+        if self.api_type != "auto":
+            return self.api_type == "cloud"
+        return (urlsplit(self.base).hostname or "").endswith("atlassian.net")

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from pynomaly.alerting.channels.config import ChannelDefaults, HttpChannelConfig
+from pynomaly.alerting.channels.config import HttpChannelConfig
 from pynomaly.alerting.channels.fields import Secret, Text
 from pynomaly.model.document import Section
 
@@ -48,13 +48,3 @@ class SNSConfig(HttpChannelConfig):
         if sum(map(bool, (self.topic_arn, self.phone_number, self.target_arn))) != 1:
             raise ValueError("exactly one of topic_arn, phone_number and target_arn is needed")
         return self
-
-    def inherit(self, defaults: ChannelDefaults) -> Self:
-        """Refuse it.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(
-            "sns_configs are not supported; write apprise_configs with an address such as sns://ACCESS_KEY/SECRET_KEY/REGION/TOPIC"
-        )
