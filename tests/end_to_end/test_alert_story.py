@@ -1,18 +1,14 @@
 """The story of an alert as people see it: from a target that stops to the page that is calm."""
 
-import json
 import re
 import shutil
-import threading
-import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.neighbours import Neighbour, until
 from tests.product import Product, start, unused_port
 
 pytestmark = pytest.mark.needs("chromium")
@@ -45,45 +41,6 @@ receivers:
 """
 
 
-class _Shop(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.end_headers()
-        self.wfile.write(b"# TYPE orders_total counter\norders_total 7\n")
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-class _Hook(_Shop):
-    received: list[dict[str, Any]]
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        type(self).received.append(json.loads(body))
-        self.send_response(200)
-        self.end_headers()
-
-
-def _serve(handler: type[BaseHTTPRequestHandler], port: int) -> ThreadingHTTPServer:
-    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
-
-
-def _stop(server: ThreadingHTTPServer) -> None:
-    server.shutdown()
-    server.server_close()
-
-
-def _until(condition: Callable[[], object], product: Product, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, product.output()
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def page() -> Iterator[Page]:
     program = next(
@@ -105,28 +62,27 @@ def page() -> Iterator[Page]:
 
 
 @pytest.fixture
-def hook() -> Iterator[ThreadingHTTPServer]:
-    _Hook.received = []
-    server = _serve(_Hook, unused_port())
-    yield server
-    _stop(server)
+def hook() -> Iterator[Neighbour]:
+    with Neighbour() as receiver:
+        yield receiver
 
 
 @pytest.fixture
-def shop_port() -> int:
-    return unused_port()
+def shop() -> Iterator[Neighbour]:
+    service = Neighbour("# TYPE orders_total counter\norders_total 7\n")
+    yield service
+    service.stop()
 
 
 @pytest.fixture
-def product(tmp_path: Path, hook: ThreadingHTTPServer, shop_port: int) -> Iterator[Product]:
+def product(tmp_path: Path, hook: Neighbour, shop: Neighbour) -> Iterator[Product]:
     (tmp_path / "rules.yml").write_text(RULES)
     (tmp_path / "prometheus.yml").write_text(
         "global: {scrape_interval: 1s}\nrule_files: [rules.yml]\n"
         "scrape_configs:\n- job_name: shop\n"
-        f"  static_configs: [{{targets: ['127.0.0.1:{shop_port}']}}]\n"
+        f"  static_configs: [{{targets: ['{shop.address}']}}]\n"
     )
-    url = f"http://127.0.0.1:{hook.server_port}/"
-    (tmp_path / "alertmanager.yml").write_text(ROUTING.replace("URL", url))
+    (tmp_path / "alertmanager.yml").write_text(ROUTING.replace("URL", hook.url))
     started = start(
         tmp_path / "run",
         (unused_port(), unused_port()),
@@ -140,23 +96,23 @@ def product(tmp_path: Path, hook: ThreadingHTTPServer, shop_port: int) -> Iterat
 
 
 def test_a_target_stops_somebody_is_told_and_it_comes_back(
-    page: Page, product: Product, shop_port: int
+    page: Page, product: Product, hook: Neighbour, shop: Neighbour
 ) -> None:
-    shop = _serve(_Shop, shop_port)
+    shop.start()
     product.wait_for('up{job="shop"} == 1')
     page.goto(product.web + "/alerts")
     expect(page.locator("#list")).to_contain_text("Nothing fires")
     page.evaluate("window.sameDocument = true")
 
-    _stop(shop)
+    shop.stop()
     row = page.locator(".list [data-row]", has_text="ShopDown")
-    expect(row).to_contain_text(f"127.0.0.1:{shop_port} does not answer")
+    expect(row).to_contain_text(f"{shop.address} does not answer")
     expect(row).to_contain_text("firing")
     expect(page.locator("#answer")).to_have_text("1 alert fires")
     assert page.evaluate("window.sameDocument")
 
-    _until(lambda: _Hook.received, product)
-    (payload, *_) = _Hook.received
+    until(lambda: hook.payloads, product)
+    (payload, *_) = hook.payloads
     assert (payload["receiver"], payload["status"]) == ("on-call", "firing")
     assert payload["commonLabels"]["alertname"] == "ShopDown"
 
@@ -178,11 +134,11 @@ def test_a_target_stops_somebody_is_told_and_it_comes_back(
     page.get_by_role("button", name=re.compile("^Silence until")).click()
     expect(row).to_contain_text("silenced")
     expect(page.locator("#answer")).to_have_text("Nothing else: 1 held back")
-    told = len(_Hook.received)
+    told = len(hook.payloads)
 
-    shop = _serve(_Shop, shop_port)
+    shop.start()
     expect(page.locator("#list")).to_contain_text("Nothing fires")
     expect(page.locator("#answer")).to_have_text("Nothing")
     assert page.evaluate("window.sameDocument")
-    _stop(shop)
-    assert len(_Hook.received) == told  # a silence holds back the end as well
+    shop.stop()
+    assert len(hook.payloads) == told  # a silence holds back the end as well

@@ -5,15 +5,14 @@ import os
 import re
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.neighbours import Neighbour, until
 from tests.product import Product, start, unused_port
 
 CONFIG = """
@@ -32,28 +31,8 @@ receivers:
 """
 
 
-class Hook:
-    """A webhook receiver; ``slow`` seconds pass before it answers."""
-
-    def __init__(self) -> None:
-        self.payloads: list[dict[str, Any]] = []
-        self.slow = 0.0
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                hook.payloads.append(json.loads(body))
-                time.sleep(hook.slow)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+class Hook(Neighbour):
+    """A webhook receiver."""
 
     def told(self) -> list[tuple[str, list[str]]]:
         return [
@@ -64,10 +43,10 @@ class Hook:
 
 @pytest.fixture
 def hook() -> Iterator[Hook]:
-    hook = Hook()
-    yield hook
-    hook.server.shutdown()
-    hook.server.server_close()
+    receiver = Hook()
+    receiver.start()
+    yield receiver
+    receiver.stop()
 
 
 @pytest.fixture
@@ -87,13 +66,6 @@ def up(tmp_path: Path, hook: Hook) -> Iterator[Callable[[], Product]]:
         if product.process.poll() is None:
             product.process.kill()
             product.process.wait(30)
-
-
-def until(condition: Callable[[], object], product: Product, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, product.output()
-        time.sleep(0.05)
 
 
 def post(product: Product, *alerts: dict[str, Any]) -> int:

@@ -4,45 +4,11 @@ import json
 import signal
 import subprocess
 import sys
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.product import Product, start, unused_port
-
-
-class _Target(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.end_headers()
-        self.wfile.write(b"# TYPE jobs_total counter\njobs_total 7\n")
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-class _Receiver(_Target):
-    received: list[dict[str, Any]]
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        type(self).received.append(json.loads(body))
-        self.send_response(200)
-        self.end_headers()
-
-
-def _serve(handler: type[BaseHTTPRequestHandler], port: int) -> ThreadingHTTPServer:
-    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
-
-
-def _stop(server: ThreadingHTTPServer) -> None:
-    server.shutdown()
-    server.server_close()
+from tests.neighbours import Neighbour, until
+from tests.product import start, unused_port
 
 
 def _told(received: list[dict[str, Any]], status: str) -> bool:
@@ -53,24 +19,16 @@ def _told(received: list[dict[str, Any]], status: str) -> bool:
     )
 
 
-def _until(condition: Any, product: Product, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, product.output()
-        time.sleep(0.1)
-
-
 def test_a_target_that_stops_is_told_to_the_webhook_and_resolved_when_it_is_back(
     tmp_path: Path,
 ) -> None:
-    target_port, receiver_port = unused_port(), unused_port()
-    _Receiver.received = []
-    receiver = _serve(_Receiver, receiver_port)
-    target = _serve(_Target, target_port)
+    receiver, target = Neighbour(), Neighbour("# TYPE jobs_total counter\njobs_total 7\n")
+    receiver.start()
+    target.start()
     config = tmp_path / "prometheus.yml"
     config.write_text(
         "global: {scrape_interval: 1s}\nscrape_configs:\n  - job_name: shop\n"
-        f"    static_configs: [{{targets: ['127.0.0.1:{target_port}']}}]\n"
+        f"    static_configs: [{{targets: ['{target.address}']}}]\n"
     )
     product = start(
         tmp_path / "run",
@@ -78,16 +36,16 @@ def test_a_target_that_stops_is_told_to_the_webhook_and_resolved_when_it_is_back
         "--prometheus-config",
         str(config),
         "--webhook-url",
-        f"http://127.0.0.1:{receiver_port}/",
+        receiver.url,
     )
     try:
         product.wait_for('jobs_total{job="shop"} == 7')
-        _stop(target)
-        _until(lambda: _told(_Receiver.received, "firing"), product)
+        target.stop()
+        until(lambda: _told(receiver.payloads, "firing"), product)
         active = product.json("/api/alerts/active")
         assert "TargetDown" in json.dumps(active)
-        target = _serve(_Target, target_port)
-        _until(lambda: _told(_Receiver.received, "resolved"), product)
+        target.start()
+        until(lambda: _told(receiver.payloads, "resolved"), product)
         assert product.request("/-/reload", data=b"")[0] == 200
         config.write_text("scrape_config: []\n")
         status, body = product.request("/-/reload", data=b"")
@@ -95,8 +53,8 @@ def test_a_target_that_stops_is_told_to_the_webhook_and_resolved_when_it_is_back
         assert b"did you mean 'scrape_configs'" in body
     finally:
         code = product.stop()
-        _stop(target)
-        _stop(receiver)
+        target.stop()
+        receiver.stop()
     assert code == 0, product.output()
     assert "everything acknowledged is stored" in product.output()
 
