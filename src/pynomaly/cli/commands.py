@@ -8,6 +8,7 @@ import typer
 from pynomaly import __version__
 from pynomaly.cli.alert_commands import alerts_app
 from pynomaly.cli.client import DEFAULT_URL
+from pynomaly.cli.event_commands import events_app
 from pynomaly.cli.options import Json, Url
 from pynomaly.cli.output import errors_in_a_line, out
 from pynomaly.detection.events import Feedback
@@ -49,6 +50,7 @@ detect_rules_app = typer.Typer(
     rich_markup_mode=None,
 )
 detect_app.add_typer(detect_rules_app, name="rules")
+app.add_typer(events_app, name="events")
 app.add_typer(routes_app, name="routes")
 app.add_typer(rules_app, name="rules")
 app.add_typer(storage_app, name="storage")
