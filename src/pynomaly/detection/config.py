@@ -68,6 +68,13 @@ class DetectionSettings(Section):
         gt=0,
         description="How many anomalies a week a series that is in order may have.",
     )
+    service_budget: float = Field(
+        default=1.0,
+        gt=0,
+        description="How many anomalies a week are told of a service that is in order, a service "
+        "being the first of the labels `service`, `service_name`, `app`, `job`. What is found "
+        "beyond that is kept as not told.",
+    )
     floor: float = Field(
         default=0.4,
         ge=0,

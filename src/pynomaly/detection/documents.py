@@ -33,6 +33,7 @@ def anomaly_document(anomaly: Anomaly) -> Document:
         "algorithms": trained_by(anomaly.cause),
         "explanation": anomaly.explanation,
         "feedback": anomaly.feedback or None,
+        "told": anomaly.told,
         "event": anomaly.group_id or anomaly.id,
         "siblings": _siblings(anomaly),
         "together": anomaly.together or None,

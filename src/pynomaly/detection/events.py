@@ -22,6 +22,8 @@ class Feedback(StrEnum):
 
     REAL = "real"
     FALSE = "false"
+    NONE = "none"
+    """Takes back what was said."""
 
 
 class NoSuchAnomaly(PynomalyError):
@@ -171,6 +173,7 @@ class Anomaly:
             feedback=self.feedback,
             group_id=self.group_id,
             together=self.together,
+            told=self.told or peak.told,
         )
 
     def closed(self, at: float) -> "Anomaly":

@@ -4,7 +4,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from pynomaly.detection.budget import REMEMBERED, Telling
 from pynomaly.detection.events import Anomaly, Feedback, NoSuchAnomaly
+from pynomaly.detection.lessons import MOST, PER_FALSE_ALARM, Alike, alike
 from pynomaly.detection.repository import AnomalyRepository
 from pynomaly.detection.service import TOPIC
 from pynomaly.model.clock import Clock
@@ -15,14 +17,11 @@ from pynomaly.storage.samples.contract import Appender
 
 LASTS = 30 * 86_400.0
 """Seconds after the begin of an anomaly for which what was said of it counts."""
-PER_FALSE_ALARM = 1.0
-"""Decades by which one false alarm raises the bar of its series; a real anomaly takes it back."""
-MOST = 3.0
-"""Decades that no number of false alarms exceeds: what is rarer than that is told all the same."""
-
 RATIO = "anomaly_false_positive_ratio"
 
 Handicaps = Mapping[Labels, float]
+Teach = Callable[[Sequence[Anomaly], Sequence[Telling]], None]
+"""Is given what was said in 30 days, and what was told in eight weeks."""
 
 
 def handicaps(judged: Iterable[Anomaly]) -> Handicaps:
@@ -45,7 +44,8 @@ def false_positive_ratios(judged: Sequence[Anomaly]) -> dict[str, float]:
 class FeedbackKeeper:
     """Keeps what people say, and lets it count for 30 days.
 
-    ``apply`` is given the handicaps whenever they change; run ``write`` periodically.
+    ``apply`` is given the handicaps whenever they change, ``teach`` what they come from and what
+    was told; run ``write`` periodically.
     """
 
     def __init__(
@@ -55,20 +55,23 @@ class FeedbackKeeper:
         bus: Bus,
         appender: Appender,
         apply: Callable[[Handicaps], None],
+        teach: Teach = lambda judged, tellings: None,
     ) -> None:
         self._anomalies = anomalies
         self._clock = clock
         self._bus = bus
         self._appender = appender
         self._apply = apply
+        self._teach = teach
 
     async def say(self, anomaly_id: str, feedback: Feedback) -> Anomaly:
-        """Keep what a person says of one, and apply it.
+        """Keep what a person says of one, and apply it; ``none`` takes back what was said.
 
         Raises:
             NoSuchAnomaly: there is none with this id.
         """
-        judged = await asyncio.to_thread(self._anomalies.judge, anomaly_id, feedback.value)
+        said = "" if feedback is Feedback.NONE else feedback.value
+        judged = await asyncio.to_thread(self._anomalies.judge, anomaly_id, said)
         if judged is None:
             raise NoSuchAnomaly(anomaly_id)
         await self.take_up()
@@ -79,8 +82,16 @@ class FeedbackKeeper:
         """Apply what was said in the last 30 days, and return those anomalies."""
         since = self._clock.now() - LASTS
         judged = await asyncio.to_thread(self._anomalies.judged, since)
+        tellings = await asyncio.to_thread(self._anomalies.tellings, self._clock.now() - REMEMBERED)
         self._apply(handicaps(judged))
+        self._teach(judged, tellings)
         return judged
+
+    async def alike(self, anomaly: Anomaly) -> Alike:
+        """What was said in the last 30 days of anomalies like it."""
+        since = self._clock.now() - LASTS
+        judged = await asyncio.to_thread(self._anomalies.judged, since)
+        return alike(anomaly, judged)
 
     async def write(self, due: float) -> None:
         """Write ``anomaly_false_positive_ratio`` of each service with that time; forget old words.

@@ -28,7 +28,8 @@ ALONE = Beside("", 0, 0.0)
 """Of a series without siblings, or with too few."""
 
 
-_CAUSES = (*(tail.name for tail in TAILS), PEERS)
+CAUSES = (*(tail.name for tail in TAILS), PEERS)
+"""By their numbers in a verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def anomaly_at(labels: Labels, i: int, judged: Judged, at: float) -> Anomaly:
         lower=float(scored.lower[i]),
         upper=float(scored.upper[i]),
         direction="above" if scored.direction[i] >= 0 else "below",
-        cause=_CAUSES[int(scored.cause[i])],
+        cause=CAUSES[int(scored.cause[i])],
         peer=beside.peer,
         siblings=beside.siblings,
         siblings_median=beside.median,

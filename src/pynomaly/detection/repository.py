@@ -7,7 +7,10 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from pynomaly.detection.budget import Telling
+from pynomaly.calendar.events import Occurrence
 from pynomaly.detection.events import Anomaly
+from pynomaly.detection.excluded import Happenings
 from pynomaly.detection.joint import Event, Relations, events_of, gather
 from pynomaly.model.labels import Labels
 from pynomaly.storage.records import Records
@@ -96,8 +99,14 @@ class AnomalyLog(Protocol):
 class AnomalyRepository:
     """The queries of the table of anomalies. Blocking: call it in a worker thread."""
 
-    def __init__(self, records: Records, relations: Relations | None = None) -> None:
+    def __init__(
+        self,
+        records: Records,
+        relations: Relations | None = None,
+        calendar: Happenings | None = None,
+    ) -> None:
         self._records = records
+        self._calendar = calendar
         self._relations = relations or Relations()
         self.changes = 0
         """Rises whenever what is kept has changed, so that a page knows when to read it again."""
@@ -208,6 +217,17 @@ class AnomalyRepository:
         with self._records.reading() as session:
             rows = session.scalars(query.execution_options(yield_per=_AT_ONCE))
             return next((_anomaly(row) for row in rows if row.labels == wanted), None)
+
+    def tellings(self, since: float) -> list[Telling]:
+        """What was told that began at ``since`` or later, in any order."""
+        columns = sa.select(AnomalyRow.service, AnomalyRow.started_at, AnomalyRow.feedback)
+        query = columns.where(AnomalyRow.told, AnomalyRow.started_at >= since)
+        with self._records.reading() as session:
+            return [Telling(*row) for row in session.execute(query).tuples()]
+
+    def happened(self, since: float, until: float) -> list[Occurrence]:
+        """What the calendar has that lies at least partly in ``[since, until]``."""
+        return self._calendar.between(since, until) if self._calendar else []
 
     def judged(self, since: float) -> list[Anomaly]:
         """Those that began at ``since`` or later and of which a person said something."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pynomaly.detection import memory, telemetry
+from pynomaly.detection.budget import ServiceBudget, Telling
 from pynomaly.detection.company import Company
 from pynomaly.detection.config import DetectionSettings
 from pynomaly.detection.events import Anomaly
@@ -19,7 +20,8 @@ from pynomaly.detection.excluded import Excluded, Exclusions, Happenings
 from pynomaly.detection.gaps.findings import GAPS
 from pynomaly.detection.gaps.service import GapJudge, Tick
 from pynomaly.detection.histograms import Histograms, is_quantile, no_samples, together
-from pynomaly.detection.lasting import Judged, Lasting
+from pynomaly.detection.lasting import CAUSES, Judged, Lasting
+from pynomaly.detection.lessons import Lessons
 from pynomaly.detection.points import Points, between
 from pynomaly.detection.repository import AnomalyLog
 from pynomaly.detection.rules.applied import Applied
@@ -98,6 +100,10 @@ class Judge:
         self._lasting = Lasting()
         self._handicaps: Mapping[Labels, float] = {}
         self._rules = Applied(self._settings.budget)
+        self._lessons = Lessons(CAUSES)
+        self._budget = ServiceBudget(self._settings.service_budget, self._settings.budget)
+        self._bar = np.empty(0)
+        self._said: tuple[Sequence[Anomaly], Sequence[Telling]] | None = None
         self._new_rules: Sequence[AnomalyRule] | None = self._settings.rules
         self.progress = Progress()
         self._histograms = Histograms(_BUCKETS * self._settings.max_series)
@@ -130,6 +136,10 @@ class Judge:
         """From the next run on these rules hold, and no others."""
         self._new_rules = rules
 
+    def take_lessons(self, judged: Sequence[Anomaly], tellings: Sequence[Telling]) -> None:
+        """From the next run on this is what was said of anomalies, and what was told."""
+        self._said = judged, tellings
+
     def matched(self) -> list[int]:
         """Of each rule that holds, how many series it matches."""
         return self._rules.matched()
@@ -157,14 +167,28 @@ class Judge:
         await self._tell(changed)
 
     async def _run(self, due_ms: int) -> tuple[SampleBatch, list[Anomaly]]:
-        if self._new_rules is not None:
-            self._rules.take(self._new_rules)
-            self._new_rules = None
+        self._take_new()
         await self._rules.read_traffic(self._querier, due_ms)
         await self._catch_up(due_ms - self._step)
         since_ms = max(self._seen_to, due_ms - self._step)
         samples, buckets = await self._read(since_ms, due_ms)
         return await asyncio.to_thread(self._judge, samples, buckets, since_ms, due_ms)
+
+    def _take_new(self) -> None:
+        """Take up what people decided meanwhile."""
+        if self._new_rules is not None:
+            self._rules.take(self._new_rules)
+            self._new_rules = None
+        if self._said is not None:
+            judged, tellings = self._said
+            self._lessons.take(judged)
+            self._budget.take(tellings)
+            self._said = None
+
+    def _look(self) -> None:
+        """Take in the series that are new."""
+        for part in (self._rules, self._lessons, self._budget):
+            part.look(self._points.labels)
 
     async def _catch_up(self, until_ms: int) -> None:
         """Learn from what was stored before, piece by piece, so that memory stays bounded."""
@@ -209,7 +233,7 @@ class Judge:
             made = self._histograms.points(between(buckets, start, end))
             part = together(between(samples, start, end), made)
             rows, ms, values = self._points.next_points(part)
-            self._rules.look(self._points.labels)
+            self._look()
             self._gaps.follow(self._points.arrived, start, end, self._points.labels)
             self._exclude(start, end)
             if len(rows):
@@ -220,13 +244,14 @@ class Judge:
     ) -> tuple[SampleBatch, list[Anomaly]]:
         samples = together(samples, self._histograms.points(buckets))
         rows, ms, values = self._points.next_points(samples)
-        self._rules.look(self._points.labels)
+        self._look()
         self._gaps.follow(self._points.arrived, since_ms, due_ms, self._points.labels, live=True)
         self._exclude(since_ms, due_ms)
         telemetry.SERIES.set(len(self._points))
         telemetry.LEFT_OUT.set(self._points.left_out)
         if not len(rows):
-            return SampleBatch.of([]), self._missing(due_ms) + self._over(due_ms)
+            changed = self._missing(due_ms) + self._over(due_ms)
+            return SampleBatch.of([]), self._decided(changed, None, due_ms)
         scored, changes = self._step_all(rows, ms, values)
         known = ~np.isnan(scored.score)
         telemetry.JUDGED.inc(int(np.count_nonzero(known)))
@@ -245,10 +270,18 @@ class Judge:
             self._lasting,
         )
         changed += self._missing(due_ms) + self._over(due_ms)
+        changed = self._decided(changed, judged, due_ms)
         if self._points.forget(due_ms - round(_FORGET_SECONDS * 1000)):
             self._verdicts.forget_but(self._points.labels)
             self._histograms.forget(due_ms - round(_FORGET_SECONDS * 1000))
         return batch, changed
+
+    def _decided(
+        self, changed: Sequence[Anomaly], judged: Judged | None, due_ms: int
+    ) -> list[Anomaly]:
+        """The same, each told or not, and those that are told only now."""
+        row_of = self._points.row_of
+        return self._budget.decide(changed, judged, row_of, self._bar, due_ms / 1000)
 
     def _exclude(self, since_ms: int, until_ms: int) -> None:
         """Look what the calendar excludes of the points that came between."""
@@ -268,7 +301,9 @@ class Judge:
         waits = excluded.waits(handicap) if excluded else handicap
         self._gaps.rates(rows, seconds, values, self._points.last.counter, waits, season)
         rarity = excluded.rarity(scored) if excluded else scored.rarity
+        handicap = self._lessons.decades(rows, scored.cause, scored.direction, handicap)
         handicap = handicap + self._rules.handicap(rows, values, scored.expected)
+        self._bar = self._episodes.bar + handicap
         changes = self._episodes.step(rows, rarity, interval, handicap)
         return scored, excluded.told(changes) if excluded else changes
 
@@ -333,7 +368,8 @@ class Judge:
         self._scorer.resize(rows, size)
         self._episodes.resize(rows, size)
         self._gaps.resize(rows, size)
-        self._rules.begin_anew()
+        for part in (self._rules, self._lessons, self._budget):
+            part.begin_anew()
         self._company.resize(rows, size)
         self._exclusions.resize(rows)
         self._lasting.moved({old: new for new, old in enumerate(rows.tolist())})
@@ -366,5 +402,6 @@ class Judge:
         if self._anomalies is not None:
             lasting = self._anomalies.open()
             self._gaps.restore(known.labels, lasting)
+            self._budget.restore(lasting)
             self._lasting.restore(known.labels, [a for a in lasting if a.cause not in GAPS])
             self._company.restore(self._lasting)

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pynomaly.api.anomalies import router
 from pynomaly.api.anomaly_rules import router as rules_router
 from pynomaly.calendar.service import Calendar
-from pynomaly.detection.feedback import FeedbackKeeper, Handicaps
+from pynomaly.detection.feedback import FeedbackKeeper, Handicaps, Teach
 from pynomaly.detection.joint import Relations
 from pynomaly.detection.repository import AnomalyLog, AnomalyRepository
 from pynomaly.detection.rules.repository import RuleRepository
@@ -56,7 +56,7 @@ class Detection:
 
     def for_pages(self) -> AnomalyDeps:
         """What the page of anomalies stands on."""
-        return AnomalyDeps(self.anomalies, self.feedback, self.progress, self.rules)
+        return AnomalyDeps(self.anomalies, self.feedback, self.progress, self.series, self.rules)
 
 
 async def detect(
@@ -68,7 +68,7 @@ async def detect(
     """
     settings = site.configuration.components.anomaly_detection
     relations = Relations(settings.joint.within, by=settings.peers.by)
-    anomalies = AnomalyRepository(records, relations)
+    anomalies = AnomalyRepository(records, relations, calendar)
     events = await asyncio.to_thread(SharedEvents, anomalies)
     keep_anomalies(anomalies, site)
     judge: Judge | None = None
@@ -83,7 +83,8 @@ async def detect(
         for take in heeding:
             take(decades)
 
-    feedback = FeedbackKeeper(anomalies, site.clock, site.bus, backend.appender, apply)
+    teach: Teach = judge.take_lessons if judge else lambda judged, tellings: None
+    feedback = FeedbackKeeper(anomalies, site.clock, site.bus, backend.appender, apply, teach)
     await feedback.take_up()
     site.scheduler.every("anomaly feedback", _RATIO_SECONDS, feedback.write)
     progress = (lambda: judge.progress) if judge else Progress

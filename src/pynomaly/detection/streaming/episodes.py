@@ -101,6 +101,11 @@ class EpisodeMachine:
         return found
 
     @property
+    def bar(self) -> float:
+        """The rarity from which a point opens an episode, in decades below once a week."""
+        return float(self._bar)
+
+    @property
     def state(self) -> Episodes:
         """The state, to be saved."""
         return self._state
