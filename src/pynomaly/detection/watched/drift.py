@@ -13,6 +13,8 @@ _DAY = 86_400.0
 _LEAST = 0.05
 _ENOUGH = 0.5
 """Of a day: with less than this nothing is said."""
+_ONE_IN_TWENTY = 1.36
+"""Of Kolmogorov's distribution."""
 
 
 @dataclass(slots=True)
@@ -37,12 +39,15 @@ class Drift:
         per_day = max(1, round(_DAY / interval))
         trained, usual = [], []
         for row in scores:
-            whole = _shares(_counts(row))
-            days = [row[i : i + per_day] for i in range(0, len(row), per_day)]
-            known = [day for day in days if np.isfinite(day).sum() >= _ENOUGH * per_day]
-            away = [np.abs(_shares(_counts(day)) - whole).max() for day in known]
-            trained.append(whole)
-            usual.append(max(float(np.quantile(away, 0.95)) if away else 0.0, _LEAST))
+            days = np.array([_counts(row[i : i + per_day]) for i in range(0, len(row), per_day)])
+            whole = days.sum(axis=0) if len(days) else np.zeros(_BINS)
+            known = days[days.sum(axis=1) >= _ENOUGH * per_day] if len(days) else days
+            # Each day against the others: against a whole that it is part of it is too alike.
+            others = _shares(whole - known) if len(known) > 1 else _shares(known)
+            away = np.abs(_shares(known) - others).max(axis=1) if len(known) else []
+            trained.append(_shares(whole))
+            chance = _by_chance(_ENOUGH * per_day, float(whole.sum()))
+            usual.append(max(float(np.quantile(away, 0.95)) if len(away) else 0.0, chance))
         shape = (len(scores), _BINS)
         return cls(np.array(trained).reshape(shape), np.array(usual), np.zeros(shape))
 
@@ -68,6 +73,11 @@ class Drift:
     def of_state(cls, state: State) -> Self:
         """What ``state`` gave; nothing of late is known."""
         return cls(state["trained"], state["usual"], np.zeros(state["trained"].shape))
+
+
+def _by_chance(few: float, many: float) -> float:
+    """The distance that 1 in 20 such samples of one distribution passes (Smirnov), or a little."""
+    return max(_ONE_IN_TWENTY * float(np.sqrt(1 / few + 1 / max(many, 1.0))), _LEAST)
 
 
 def _bins(scores: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from pynomaly.observability.metrics.family import (
     BYTES,
     JOB_SECONDS,
+    TENTHS,
     Group,
     Tracked,
     counter,
@@ -140,6 +141,13 @@ class Models(Group):
         workers="livemostrecent",
     )
     predictions = counter("model_predictions_total", "Predictions made.", "model", "version")
+    scores = histogram(
+        "model_prediction_score",
+        "Scores that a model gives, 0 to 1; their distribution is watched for drift.",
+        "model",
+        "version",
+        buckets=TENTHS,
+    )
     loaded = gauge(
         "model_loaded_timestamp_seconds",
         "When the model in use was loaded, in Unix time.",

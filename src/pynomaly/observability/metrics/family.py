@@ -20,6 +20,8 @@ JOB_SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0)
 """From a small job to one of hours."""
 BYTES = (256.0, 4096.0, 65536.0, 1048576.0, 16777216.0)
 """From a few words to an upload."""
+TENTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""What lies between 0 and 1."""
 
 
 @dataclass(frozen=True)
