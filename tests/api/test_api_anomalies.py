@@ -10,6 +10,8 @@ from pynomaly.access.config import AccessSettings
 from pynomaly.access.gate import Gate
 from pynomaly.api import anomalies as anomalies_api
 from pynomaly.api.app import create_app
+from pynomaly.calendar.events import Event as Change
+from pynomaly.calendar.events import EventKind, Occurrence
 from pynomaly.detection.events import Anomaly, Feedback, NoSuchAnomaly
 from pynomaly.detection.joint import Event
 from pynomaly.model.clock import FakeClock
@@ -78,6 +80,10 @@ class Kept:
     def previous(self, anomaly: Anomaly) -> Anomaly | None:
         return replace(anomaly, id="before", started_at=anomaly.started_at - 86_400)
 
+    def happened(self, since: float, until: float) -> list[Occurrence]:
+        rollout = Change(EventKind.DEPLOYMENT, "checkout 1.42", NOW - 1080, NOW - 1080)
+        return list(rollout.occurrences(since, until))
+
     async def say(self, anomaly_id: str, feedback: Feedback) -> Anomaly:
         if any(each.id == anomaly_id for each in self.others):
             self.others = tuple(replace(each, feedback=feedback.value) for each in self.others)
@@ -128,6 +134,16 @@ async def test_one_is_explained_by_what_moved_with_it_and_when_it_last_looked_li
     assert related["shared_labels"] == {"job": "api"}
     assert related["likeness"] == pytest.approx(0.65)
     assert found["previous"]["id"] == "before"
+
+
+async def test_what_people_did_before_is_part_of_the_explanation(
+    client: httpx.AsyncClient,
+) -> None:
+    found = (await client.get("/api/anomalies/00c0ffee")).json()
+    said = "8m after deployment checkout 1.42"
+    assert found["explanation"].endswith(f"above what was expected. It began {said}.")
+    (change,) = found["preceding"]
+    assert (change["text"], change["seconds_before"]) == (said, 480)
 
 
 async def test_what_moved_together_is_one_with_its_members(

@@ -6,6 +6,7 @@ from typing import Any
 from pynomaly.detection.events import Anomaly, trained_by
 from pynomaly.detection.explanation import EventExplanation, Explanation, Related
 from pynomaly.detection.joint import Event
+from pynomaly.detection.preceding import Preceding, in_words
 
 Document = dict[str, Any]
 
@@ -75,10 +76,16 @@ def event_document(event: Event) -> Document:
 
 
 def explanation_document(explanation: Explanation) -> Document:
-    """An anomaly with ``related``, the likeliest first, and ``previous``, null if there is none."""
+    """An anomaly with ``related``, the likeliest first, and ``previous``, null if there is none.
+
+    ``preceding``: the events of the calendar shortly before it, each with a ``text`` of words.
+    """
     previous = explanation.previous
+    document = anomaly_document(explanation.anomaly)
     return {
-        **anomaly_document(explanation.anomaly),
+        **document,
+        "explanation": document["explanation"] + in_words(explanation.preceding),
+        "preceding": [_preceding(each) for each in explanation.preceding],
         "related": [_related(each) for each in explanation.related],
         "previous": None if previous is None else anomaly_document(previous),
     }
@@ -87,11 +94,27 @@ def explanation_document(explanation: Explanation) -> Document:
 def event_explanation_document(explanation: EventExplanation) -> Document:
     """An event with ``standing_out``, the label values that are frequent in it, and as above."""
     previous = explanation.previous
+    document = event_document(explanation.event)
     return {
-        **event_document(explanation.event),
+        **document,
+        "explanation": document["explanation"] + in_words(explanation.preceding),
+        "preceding": [_preceding(each) for each in explanation.preceding],
         "standing_out": [asdict(each) for each in explanation.standing],
         "related": [_related(each) for each in explanation.related],
         "previous": None if previous is None else anomaly_document(previous),
+    }
+
+
+def _preceding(found: Preceding) -> Document:
+    event = found.occurrence.event
+    return {
+        "event": event.id,
+        "kind": event.kind.value,
+        "title": event.title,
+        "link": event.link,
+        "starts_at": found.occurrence.starts_at,
+        "seconds_before": found.seconds,
+        "text": found.text,
     }
 
 

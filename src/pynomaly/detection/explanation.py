@@ -1,11 +1,13 @@
 """What else moved with an anomaly, and when its series last looked like this."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from pynomaly.calendar.events import Occurrence
 from pynomaly.detection.events import Anomaly, NoSuchAnomaly
 from pynomaly.detection.joint import Event
+from pynomaly.detection.preceding import BEFORE, Preceding, preceding
 from pynomaly.detection.standing import Standing, standing_out
 from pynomaly.model.labels import Labels
 
@@ -30,24 +32,29 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """An anomaly with what moved with it, the likeliest first, and the last one like it."""
+    """An anomaly with what moved with it, the likeliest first, and the last one like it.
+
+    ``preceding``: what people did before it began, the latest first.
+    """
 
     anomaly: Anomaly
     related: list[Related]
     previous: Anomaly | None
+    preceding: list[Preceding] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class EventExplanation:
     """An event with the label values that stand out in it, and what else moved with it.
 
-    ``previous``: the last one like its rarest anomaly.
+    ``previous``: the last one like its rarest anomaly. ``preceding``: as of an anomaly.
     """
 
     event: Event
     standing: list[Standing]
     related: list[Related]
     previous: Anomaly | None
+    preceding: list[Preceding] = field(default_factory=list)
 
 
 class PastAnomalies(Protocol):
@@ -69,6 +76,10 @@ class PastAnomalies(Protocol):
         """The one before it of the same series with the same cause."""
         ...
 
+    def happened(self, since: float, until: float) -> list[Occurrence]:
+        """What the calendar has that lies at least partly in ``[since, until]``."""
+        ...
+
 
 def explain(anomalies: PastAnomalies, anomaly_id: str) -> Explanation:
     """Look up what belongs to an anomaly. Blocking: call it in a worker thread.
@@ -81,7 +92,12 @@ def explain(anomalies: PastAnomalies, anomaly_id: str) -> Explanation:
         raise NoSuchAnomaly(anomaly_id)
     at = anomaly.started_at
     others = anomalies.begun(at - TOGETHER, at + TOGETHER)
-    return Explanation(anomaly, moved_with(anomaly, others), anomalies.previous(anomaly))
+    return Explanation(
+        anomaly,
+        moved_with(anomaly, others),
+        anomalies.previous(anomaly),
+        preceding(anomalies.happened(at - BEFORE, at), [anomaly.labels], at),
+    )
 
 
 def explain_event(
@@ -97,8 +113,14 @@ def explain_event(
     begin, inside = event.started_at, {each.id for each in event.members}
     others = anomalies.begun(begin - TOGETHER, begin + TOGETHER)
     near = moved_with(event.head, [each for each in others if each.id not in inside])
-    standing = standing_out([each.labels for each in event.members], judged)
-    return EventExplanation(event, standing, near, anomalies.previous(event.head))
+    series = [each.labels for each in event.members]
+    return EventExplanation(
+        event,
+        standing_out(series, judged),
+        near,
+        anomalies.previous(event.head),
+        preceding(anomalies.happened(begin - BEFORE, begin), series, begin),
+    )
 
 
 def moved_with(anomaly: Anomaly, others: Iterable[Anomaly]) -> list[Related]:

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from pynomaly.detection.budget import Telling
 from pynomaly.calendar.events import Occurrence
+from pynomaly.detection.budget import Telling
 from pynomaly.detection.events import Anomaly
 from pynomaly.detection.excluded import Happenings
 from pynomaly.detection.joint import Event, Relations, events_of, gather
