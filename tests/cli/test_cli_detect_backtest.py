@@ -22,6 +22,12 @@ def history() -> dict[int, float]:
     return {START + i * STEP: float(value) for i, value in enumerate(values)}
 
 
+def event(title: str, matcher: str) -> dict[str, Any]:
+    times = {"starts_at": START + 100, "ends_at": None}
+    return {"id": title, "kind": "deployment", "title": title, **times, "matchers": [matcher],
+            "created_by": "anna"}  # fmt: skip
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
     """Answers query_range from the history above, as a server does; the parameters it was sent."""
@@ -29,6 +35,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
     asked: list[Mapping[str, Any]] = []
 
     def get(self: Client, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        if path == "/api/events":
+            return {"events": [event("of a", "host=a"), event("of b", "host=b")]}
         assert path == "/api/v1/query_range"
         assert params is not None
         asked.append(params)
@@ -77,6 +85,8 @@ def test_it_is_shown_as_tables_and_charts(asked: list[Mapping[str, Any]], tmp_pa
     assert "budget a week" in said
     assert "Plotly" in page.read_text()
     assert "events" in page.read_text()
+    assert "2023-11-15 00:01: of a (deployment, by anna)</li>" in page.read_text()
+    assert "of b (deployment" not in page.read_text()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import plotly.graph_objects as go
 
+from pynomaly.figures.events import Happening, with_events
 from pynomaly.figures.palette import OKABE_ITO, slot_style
 from pynomaly.figures.series import legend_names, top_rows
 from pynomaly.figures.timeseries import Line, Mark, Threshold, timeseries
@@ -54,3 +55,21 @@ def test_a_legend_says_only_what_differs() -> None:
 def test_a_legend_follows_its_template() -> None:
     one = Labels({"instance": "db"})
     assert legend_names([one], "{{ instance }} of {{job}}") == ["db of"]
+
+
+def test_events_stand_as_lines_and_shades_with_their_words() -> None:
+    events = [
+        Happening("deployment", "api 2", 60_000, by="anna"),
+        Happening("maintenance", "new disks", 120_000, 3_720_000),
+    ]
+    figure = with_events(timeseries([a_line(1.0)], 0, 15_000), events)
+    drawn = go.Figure(figure).layout
+    assert [(shape.type, shape.x0, shape.x1) for shape in drawn.shapes] == [
+        ("line", 60_000, 60_000),
+        ("rect", 120_000, 3_720_000),
+    ]
+    assert [note.text for note in drawn.annotations] == ["api 2", "new disks"]
+    assert drawn.meta["events"] == [
+        "1970-01-01 00:01: api 2 (deployment, by anna)",
+        "1970-01-01 00:02 to 1970-01-01 01:02: new disks (maintenance)",
+    ]

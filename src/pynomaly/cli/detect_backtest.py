@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from pynomaly.calendar.charts import series_of
 from pynomaly.cli.client import Client
+from pynomaly.cli.happened import Happened
 from pynomaly.cli.output import err, out
 from pynomaly.cli.plot import write_page
 from pynomaly.cli.query import epoch, seconds
 from pynomaly.detection.replay import Event, Lookback, PastSeries, look_back
+from pynomaly.figures.events import with_events
 from pynomaly.figures.series import legend_names
 from pynomaly.figures.timeseries import Figure, Line, Mark, timeseries
 from pynomaly.model.errors import BadInput
@@ -58,7 +61,8 @@ def run(
 ) -> None:
     """Read the history of an expression, score it here, and show what was found."""
     zone = _zone(timezone)
-    history = _read(Client(url), expr, epoch(from_), epoch(to), seconds(step))
+    client = Client(url)
+    history = _read(client, expr, epoch(from_), epoch(to), seconds(step))
     if not history.labels:
         raise BadInput(f"{expr} has no samples in that time", hint="See --from and --to.")
     found = _look(history, sorted({*BUDGETS, budget}), zone)
@@ -67,7 +71,9 @@ def run(
     else:
         _print(history, found, budget, zone)
     if plot is not None:
-        write_page(plot, f"Anomalies of {expr}", _figures(history, found, budget))
+        happened = Happened(client, history.start, history.at(history.values.shape[1] - 1))
+        figures = _figures(history, found, budget, happened, expr)
+        write_page(plot, f"Anomalies of {expr}", figures)
         err.print(f"The figures are in {plot}.", markup=False)
 
 
@@ -180,7 +186,9 @@ def _events_table(
     return table
 
 
-def _figures(history: History, found: Lookback, budget: float) -> list[tuple[str, Figure]]:
+def _figures(
+    history: History, found: Lookback, budget: float, happened: Happened, expr: str
+) -> list[tuple[str, Figure]]:
     """A chart for each series that has events, the most eventful first."""
     events = found.events[budget]
     counts = np.bincount([event.series for event in events], minlength=len(history.labels))
@@ -199,5 +207,6 @@ def _figures(history: History, found: Lookback, budget: float) -> list[tuple[str
         chart = timeseries(
             lines, round(history.start * 1000), round(history.step * 1000), marks=marks
         )
-        figures.append((f"{names[i]}: {counts[i]} events", chart))
+        done = happened.to([series_of(expr, dict(history.labels[i]))])
+        figures.append((f"{names[i]}: {counts[i]} events", with_events(chart, done)))
     return figures

@@ -18,6 +18,7 @@ _PAGE = """<!doctype html>
 body {{ font: 14px system-ui, sans-serif; margin: 24px; color: #1c2024; background: #fff }}
 h1 {{ font-size: 20px }} h2 {{ font-size: 14px; font-weight: 600; overflow-wrap: anywhere }}
 .figure {{ height: 420px }}
+.events {{ margin: 0 0 24px 60px; padding: 0; list-style: none; color: #555d6b }}
 </style>
 <h1>{title}</h1>
 {places}
@@ -40,7 +41,8 @@ def write_page(file: Path, title: str, figures: Sequence[tuple[str, Figure]]) ->
     """
     places = "\n".join(
         f'<h2>{html.escape(heading)}</h2><div class="figure" id="figure-{i}"></div>'
-        for i, (heading, _) in enumerate(figures)
+        + _events(figure)
+        for i, (heading, figure) in enumerate(figures)
     )
     # "</" inside a script would end it.
     data = json.dumps([figure for _, figure in figures]).replace("</", "<\\/")
@@ -50,3 +52,10 @@ def write_page(file: Path, title: str, figures: Sequence[tuple[str, Figure]]) ->
         file.write_text(page, encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{file} cannot be written: {error}") from error
+
+
+def _events(figure: Figure) -> str:
+    """The events of a figure, as everybody can read them."""
+    words = figure["layout"].get("meta", {}).get("events", [])
+    rows = "".join(f"<li>{html.escape(each)}</li>" for each in words)
+    return f'<ul class="events" aria-label="Events">{rows}</ul>' if rows else ""

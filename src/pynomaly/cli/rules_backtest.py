@@ -11,10 +11,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from pynomaly.calendar.charts import series_of
 from pynomaly.cli.client import Client
+from pynomaly.cli.happened import Happened
 from pynomaly.cli.output import err, out
 from pynomaly.cli.plot import write_page
 from pynomaly.cli.query import sparkline
+from pynomaly.figures.events import with_events
 from pynomaly.figures.series import legend_names
 from pynomaly.model.duration import format_duration
 from pynomaly.model.errors import BadInput, PynomalyError
@@ -65,7 +68,7 @@ def run(
     else:
         _print(result)
     if plot is not None:
-        _plot(result, file, plot)
+        _plot(result, file, plot, Happened(Client(url), result.start, result.end))
         err.print(f"The figures are in {plot}.", markup=False)
 
 
@@ -237,10 +240,13 @@ def _lasting(seconds: float) -> str:
     return format_duration(round(seconds / unit) * unit)
 
 
-def _plot(result: BacktestResult, file: Path, plot: Path) -> None:
+def _plot(result: BacktestResult, file: Path, plot: Path, happened: Happened) -> None:
     figures = []
     for number, report in enumerate(result.rules):
-        figures.append((f"{report.alert}: {report.expr}", backtest_figure(result, number)))
+        series = [series_of(report.expr, event.labels) for event in report.events]
+        events = happened.to(series or [series_of(report.expr, {})])
+        figure = with_events(backtest_figure(result, number), events)
+        figures.append((f"{report.alert}: {report.expr}", figure))
         if report.fired:
             figures.append(
                 (f"{report.alert}: hours at which it fires", hours_figure(result, number))

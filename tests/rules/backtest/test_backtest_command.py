@@ -58,6 +58,17 @@ RESULT = {
 }
 
 
+WINDOW = {
+    "id": "1",
+    "kind": "maintenance",
+    "title": "New <disks>",
+    "starts_at": 60.0,
+    "ends_at": 180.0,
+    "matchers": [],
+    "created_by": "",
+}
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     seen: dict[str, Any] = {}
@@ -67,7 +78,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         yield {"progress": 0.5}
         yield {"result": RESULT}
 
+    def get(self: Client, path: str, params: Any = None) -> Any:
+        assert (path, params["from"], params["to"]) == ("/api/events", 0, 600)
+        return {"events": [WINDOW]}
+
     monkeypatch.setattr(Client, "lines", lines)
+    monkeypatch.setattr(Client, "get", get)
     return seen
 
 
@@ -110,6 +126,8 @@ def test_a_plot_is_one_file_that_no_label_can_break(
     assert figures.count("</script>") == 1
     assert text.count('class="figure"') == 2
     assert "src=" not in text[: text.index("<script>")]
+    assert "<li>1970-01-01 00:01 to 1970-01-01 00:03: New &lt;disks&gt; (maintenance)</li>" in text
+    assert '"x0": 60000, "layer": "below", "x1": 180000' in figures
 
 
 @pytest.mark.parametrize(
