@@ -163,7 +163,8 @@ class Trainer:
         _LEFT_OUT.labels(query.name).set(len(history.labels) - len(rows))
         if not len(rows):
             raise NotEnoughHistory(_missing(query, history))
-        matrix = history.matrix[rows]
+        every = len(rows) == len(history.labels)
+        matrix = history.matrix if every else history.matrix[rows]
         first = int((~np.isnan(matrix)).any(axis=0).argmax())
         labels = [history.labels[row] for row in rows.tolist()]
         return History(labels, matrix[:, first:], history.seconds[first:])
