@@ -185,7 +185,8 @@ class Planner:
 
 def _next(event: Event, now: float) -> list[Occurrence]:
     since = now if event.recurrence else min(now, event.starts_at)
-    return list(islice(event.occurrences(since, now + _TEN_YEARS), _NEXT))
+    until = max(now, event.starts_at) + _TEN_YEARS
+    return list(islice(event.occurrences(since, until), _NEXT))
 
 
 def _state(starts_at: float, ends_at: float, now: float) -> str:

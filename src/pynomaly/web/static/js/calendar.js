@@ -220,7 +220,7 @@ if (boot.calendar) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, dialog")) return;
     const work = { n: () => openPlan({ done: load }), ArrowLeft: () => go(-1), ArrowRight: () => go(1) }[event.key];
-    if (!work || event.target.closest?.(".segmented")) return;
+    if (!work) return;
     event.preventDefault();
     work();
   });
