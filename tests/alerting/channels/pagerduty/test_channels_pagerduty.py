@@ -63,6 +63,18 @@ async def test_somebody_who_works_on_it_acknowledges_it(hook: Server) -> None:
     }
 
 
+async def test_an_acknowledgement_that_does_not_arrive_says_why_and_does_not_raise(
+    hook: Server,
+) -> None:
+    hook.replies = [Reply(429, {})]
+    busy = channel(hook)
+    assert (await busy.acknowledge(notification())).outcome is Outcome.RETRYABLE
+    await busy.close()
+    wrong = channel(hook, service_key="s3rvice-key", description="{{ .Nothing.at.all }}")
+    assert (await wrong.acknowledge(notification())).outcome is Outcome.PERMANENT
+    await wrong.close()
+
+
 async def test_details_images_and_links_are_rendered(hook: Server) -> None:
     await deliver(
         hook,

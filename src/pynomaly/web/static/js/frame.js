@@ -11,7 +11,7 @@ const QUICK = ["5m", "15m", "30m", "1h", "3h", "6h", "12h", "1d", "2d", "7d", "3
 const KEYS = {
   Everywhere: [
     ["/ or Ctrl + K", "Search metrics, alerts and pages; / filters where a page has a filter for it"],
-    ["g then o, e, a, t, r, s, c, d", "Go to Overview, Explore, Alerts, Targets, Rules, Silences, Calendar, Deliveries"],
+    ["g then o, e, a, t, r, s, c, d, n", "Go to Overview, Explore, Alerts, Targets, Rules, Silences, Calendar, Deliveries, Noise"],
     ["p", "Pause, or go on live"],
     ["t", "Light or dark"],
     ["e", "Events on charts: show or hide"],
@@ -19,7 +19,7 @@ const KEYS = {
     ["Esc", "Close what is open"],
     ["?", "This list"],
   ],
-  "In lists": [["j / k, ↓ / ↑", "Next, previous"], ["Enter", "Open or close"], ["s", "Silence the alert, or the group"], ["Esc", "From the filter back to the list"]],
+  "In lists": [["j / k, ↓ / ↑", "Next, previous"], ["Enter", "Open or close"], ["a", "Acknowledge the alert"], ["s", "Silence the alert, or the group"], ["Esc", "From the filter back to the list"]],
   "On the calendar": [["n", "Plan something"], ["← / →", "The week or month before, or after"]],
   "On charts": [
     ["drag", "Zoom the whole page"],
