@@ -20,6 +20,7 @@ ALL = [
     "backtest",
     "passing_on",
     "alerting",
+    "noise",
 ]
 
 

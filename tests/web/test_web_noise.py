@@ -12,6 +12,7 @@ from pynomaly.alerting.alerts.alert import ReceivedAlert
 from pynomaly.alerting.firings import repository
 from pynomaly.alerting.firings.firing import Firing
 from pynomaly.alerting.firings.repository import Cell, Count
+from pynomaly.alerting.suppression.rule import read_rule
 from pynomaly.model.alert import fingerprint
 from pynomaly.model.labels import Labels
 
@@ -68,9 +69,9 @@ def fired(stage: Stage) -> None:
         repository.add_notifications(session, told)
 
 
-def send(stage: Stage, name: str) -> ReceivedAlert:
+def send(stage: Stage, name: str, instance: str = "db-1") -> ReceivedAlert:
     now = time.time()
-    labels = Labels({"alertname": name, "severity": "warning", "instance": "db-1"})
+    labels = Labels({"alertname": name, "severity": "warning", "instance": instance})
     alert = ReceivedAlert(
         labels, Labels({}), now - 60, now + 3600, now, fingerprint(labels), timeout=True
     )
@@ -127,6 +128,34 @@ def test_an_alert_is_acknowledged_on_its_row_by_key_and_on_its_page(
     page.get_by_role("button", name="Withdraw acknowledgement").click()
     expect(page.get_by_role("button", name="Acknowledge", exact=True)).to_be_visible()
     assert stage.alerting.manager.noise.acknowledgements.of(alert.fingerprint, 0) is None
+
+
+def test_an_alert_that_flaps_and_one_that_is_suppressed_are_marked_and_explained(
+    stage: Stage, open_page: Open
+) -> None:
+    noise = stage.alerting.manager.noise
+    rule = {"name": "one of a name", "time_window": 600, "max_alerts_in_window": 1}
+    stage.run(noise.suppression.add(read_rule({**rule, "by": "alertname"}), "ann"))
+    first = send(stage, "Slow", "web-1")
+    page = open_page("/alerts?group=none")
+    row = page.locator(".list [data-row]")
+    expect(row).to_have_count(1)
+    deadline = time.monotonic() + 30
+    while not list(noise.suppression._counts) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    second = send(stage, "Slow", "web-2")
+    now = time.time()
+    noise.flapping.restore(first.fingerprint, [now - 10 * n for n in range(9)], now - 80)
+    stage.publish("samples")
+    expect(row.filter(has_text="web-1")).to_contain_text("flapping")
+    expect(row.filter(has_text="web-2")).to_contain_text("suppressed")
+    page.get_by_role("button", name="Held back").click()
+    expect(row).to_have_count(1)
+    page.goto(f"{stage.url}/alert?fingerprint={second.fingerprint}")
+    expect(page.locator("#answer")).to_contain_text("Nobody is told: suppressed")
+    expect(page.locator("#paths")).to_contain_text("rule one of a name allows 1 alert in 10m")
+    page.goto(f"{stage.url}/alert?fingerprint={first.fingerprint}")
+    expect(page.locator("#facts")).to_contain_text("9 changes; calm at")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
