@@ -668,6 +668,12 @@ def detect_backtest(
         typer.Option(help="Events a week that a series without anomalies may have.", min=1e-6),
     ] = 0.1,
     timezone: Annotated[str, typer.Option(help="Whose hours and weekdays seasons follow.")] = "UTC",
+    events: Annotated[
+        bool,
+        typer.Option(
+            "--events/--no-events", help="Leave out what events of the calendar exclude."
+        ),
+    ] = True,
     plot: Annotated[
         Path | None, typer.Option(help="Write charts to this page.", metavar="FILE")
     ] = None,
@@ -687,6 +693,7 @@ def detect_backtest(
             budget=budget,
             timezone=timezone,
             plot=plot,
+            events=events,
             as_json=as_json,
         )
 
@@ -711,7 +718,7 @@ def detect_list(
 def detect_feedback(
     id_: Annotated[str, typer.Argument(help="Its id, as list tells it.", metavar="ID")],
     feedback: Annotated[
-        Feedback, typer.Argument(help="Whether it was worth knowing.", metavar="real|false")
+        Feedback, typer.Argument(help="Whether it was worth knowing.", metavar="real|false|none")
     ],
     json_: Json = False,
     url: Url = DEFAULT_URL,
