@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.generated import HOURS, START, STEP, WEEK
+from benchmarks.generated import HOURS, START, STEP, WATCHED, WEEK, without_anomalies
 from benchmarks.tables import Table
 from pynomaly.detection.events import Anomaly, anomaly_id
 from pynomaly.detection.joint import gather
 from pynomaly.detection.peers.heed import heeded
 from pynomaly.detection.peers.judge import PeerJudge
 from pynomaly.detection.streaming.episodes import EpisodeMachine
+from pynomaly.detection.streaming.rarity import NEVER
 from pynomaly.detection.streaming.scorer import StreamScorer
+from pynomaly.detection.together import Together
 from pynomaly.model.labels import Labels
 
 Floats = NDArray[np.float64]
@@ -222,9 +224,102 @@ def anomaly(labels: Labels, at: float, group_id: str = "") -> Anomaly:
     )
 
 
+@dataclass(frozen=True)
+class Service:
+    """``values`` ``[ticks, series]`` of one service; the ticks of what was planted, if anything."""
+
+    values: Floats
+    planted: tuple[int, int] | None = None
+
+
+def service(kind: str, seed: int) -> Service:
+    """24 series in order: each with a course of its own, or two groups that share a load each."""
+    if kind == "mixed":
+        series = [
+            without_anomalies(WATCHED[i % len(WATCHED)], 50 + 24 * seed + i, _WEEKS).values
+            for i in range(24)
+        ]
+        return Service(np.column_stack(series))
+    groups = [clean(each, seed, churn=False).values for each in ("balanced", "cpu")]
+    return Service(np.concatenate(groups, axis=1))
+
+
+def uneasy(kind: str, seed: int, share: float, size: float) -> Service:
+    """A service of which some series are a little off, all at once, for three hours."""
+    there = service(kind, seed)
+    rng = np.random.default_rng(seed)
+    values = there.values.copy()
+    at = int(rng.uniform(0.6, 0.9) * len(values))
+    chosen = rng.choice(values.shape[1], round(share * values.shape[1]), replace=False)
+    noise = np.std(np.diff(values[:at], axis=0), axis=0) / 1.4
+    values[at : at + 3 * HOURS, chosen] += size * noise[chosen]
+    return Service(values, (at, at + 3 * HOURS))
+
+
+def felt(services: list[Service]) -> tuple[list[list[int]], list[list[int]]]:
+    """Of each service the ticks of events: of single series, and of all series together."""
+    values = np.concatenate([each.values for each in services], axis=1)
+    of = np.repeat(np.arange(len(services)), [each.values.shape[1] for each in services])
+    labels = [Labels({"__name__": f"m{i}", "service": str(s)}) for i, s in enumerate(of.tolist())]
+    width = values.shape[1]
+    scorer, machine, together = StreamScorer(width), EpisodeMachine(width), Together(0.1, 100)
+    rows = np.arange(width)
+    alone: list[list[int]] = [[] for _ in services]
+    joint: list[list[int]] = [[] for _ in services]
+    for tick, now in enumerate(values):
+        scored = scorer.update(rows, np.full(width, START + tick * STEP), now)
+        interval = scorer.interval(rows)
+        known = np.where(np.isnan(scored.score), np.nan, scored.rarity)
+        known[machine.open(rows) & ~np.isnan(known)] = NEVER
+        changes = machine.step(rows, scored.rarity, interval)
+        for s in np.unique(of[changes.opened]).tolist():
+            alone[s].append(tick)
+        for each in together.step(rows, labels, known, interval):
+            joint[int(each.service)].append(tick)
+    return alone, joint
+
+
 def run(folder: Path) -> Iterator[Table]:
     yield _false_events()
     yield _found()
+    yield _joint_false_events()
+    yield _joint_found()
+
+
+def _joint_false_events() -> Table:
+    table = Table(
+        f"Services of 24 series in order, {_WEEKS} weeks, {_SEEDS} seeds: events a service-week",
+        ["service", "of single series", "more by all together"],
+    )
+    for kind in ("mixed", "loaded"):
+        alone, joint = felt([service(kind, seed) for seed in range(_SEEDS)])
+        weeks = _WEEKS * _SEEDS
+        counts = (sum(map(len, alone)) / weeks, sum(map(len, joint)) / weeks)
+        table.add(kind, *(f"{cell:.2f}" for cell in counts))
+    return table
+
+
+def _joint_found() -> Table:
+    table = Table(
+        "Of 24 series of a service some are off by a little for three hours, all at once: found",
+        ["share", "off by, of the noise", "of", "by single series", "or all together", "delay"],
+    )
+    for share, size in ((0.5, 1.5), (0.5, 2.5), (1.0, 1.0), (1.0, 1.5)):
+        planned = [
+            uneasy(kind, seed, share, size) for kind in ("mixed", "loaded") for seed in range(4)
+        ]
+        alone, joint = felt(planned)
+        single, both, late = 0, 0, []
+        for each, mine, theirs in zip(planned, alone, joint, strict=True):
+            assert each.planted is not None
+            start, end = each.planted
+            hits = [[t for t in ticks if start <= t <= end + _LATE] for ticks in (mine, theirs)]
+            single += bool(hits[0])
+            both += bool(hits[0] or hits[1])
+            late += [min(t for part in hits for t in part) - start] if hits[0] or hits[1] else []
+        delay = f"{np.median(late):.0f}" if late else "-"
+        table.add(f"{share:.0%}", f"{size:g}", len(planned), single, both, delay)
+    return table
 
 
 def _false_events() -> Table:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 from fastapi import APIRouter, Depends
@@ -18,7 +17,7 @@ from pynomaly.detection.documents import (
 )
 from pynomaly.detection.events import Anomaly, Feedback
 from pynomaly.detection.explanation import PastAnomalies, explain, explain_event
-from pynomaly.detection.joint import Event
+from pynomaly.detection.joint import Event, say_of_all
 from pynomaly.model.clock import Clock
 from pynomaly.model.duration import parse_duration
 from pynomaly.model.errors import BadInput
@@ -111,8 +110,11 @@ def router(
         event = await asyncio.to_thread(anomalies.group, anomaly_id) if said.members else None
         if event is None:
             return anomaly_document(await judgements.say(anomaly_id, said.feedback))
-        judged = [await judgements.say(each.id, said.feedback) for each in event.members]
-        return event_document(replace(event, members=tuple(judged)))
+
+        async def say(each: str) -> Anomaly:
+            return await judgements.say(each, said.feedback)
+
+        return event_document(await say_of_all(event, say))
 
     return routes
 

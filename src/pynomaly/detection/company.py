@@ -14,6 +14,7 @@ from pynomaly.detection.peers.heed import heeded
 from pynomaly.detection.peers.judge import Compared, PeerJudge
 from pynomaly.detection.peers.siblings import which
 from pynomaly.detection.streaming.columns import AnyArray, Rows
+from pynomaly.detection.streaming.rarity import NEVER
 from pynomaly.detection.streaming.scorer import HALF, PER_DECADE, Scored
 from pynomaly.detection.together import Joint, Together
 from pynomaly.model.labels import Labels
@@ -36,6 +37,7 @@ class Company:
         self._compared = Compared.blank(0)
         self._found: list[Joint] = []
         self._weak: dict[int, str] = {}
+        self._busy = np.empty(0, dtype=np.int64)
 
     @property
     def bytes_per_series(self) -> int:
@@ -48,6 +50,7 @@ class Company:
             self._peers.resize(rows, size)
         self._together.resize(rows)
         place = {old: new for new, old in enumerate(rows.tolist())}
+        self._busy = np.empty(0, dtype=np.int64)
         self._weak = {place[row]: name for row, name in self._weak.items() if row in place}
 
     def heed(
@@ -70,6 +73,7 @@ class Company:
             scored = heeded(scored, self._compared, values)
         if self._joint:
             rarity = np.where(np.isnan(scored.score), np.nan, scored.rarity)
+            rarity[np.isin(rows, self._busy) & ~np.isnan(rarity)] = NEVER
             if excluded:
                 rarity[~(excluded.learn & excluded.alarm)] = np.nan
             self._found = self._together.step(rows, labels, rarity, interval)
@@ -91,14 +95,12 @@ class Company:
     ) -> list[Anomaly]:
         """What began, and what ended, of anomalies that are rare only together.
 
-        ``labels``: by row. Of a service of which something lasts already nothing begins.
+        ``labels``: by row. What lasts already counts for nothing in them.
         """
         told = self._ended(lasting, at)
-        if self._found:
-            busy = {each.service for _, each in lasting.items()}
-            for joint in self._found:
-                if joint.service not in busy:
-                    told += self._begun(joint, judged, labels, lasting, at)
+        for joint in self._found:
+            told += self._begun(joint, judged, labels, lasting, at)
+        self._busy = np.array([row for row, _ in lasting.items()], dtype=np.int64)
         return told
 
     def _begun(
@@ -108,6 +110,8 @@ class Company:
         found = []
         for i in joint.at[:_MOST_MEMBERS].tolist():
             row = int(judged.rows[i])
+            if row in lasting:
+                continue
             anomaly = replace(
                 anomaly_at(labels[row], i, judged, at),
                 cause=TOGETHER,

@@ -5,8 +5,8 @@ Series are related when they are of the same service, of the same pod or host, o
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from pynomaly.detection.events import TOGETHER, Anomaly, Severity, severity_of
 from pynomaly.detection.peers.siblings import INSTANCE_LIKE, Key, kin, places
@@ -103,6 +103,15 @@ class Event:
         of = f"of {metrics.pop()}" if len(metrics) == 1 else f"of {len(metrics)} metrics"
         shared = ", ".join(f"{n}={v}" for n, v in self.shared.items() if n != METRIC_NAME)
         return f"{count} series {of}" + (f" with {shared}" if shared else "")
+
+
+async def say_of_all(event: Event, say: Callable[[str], Awaitable[Anomaly]]) -> Event:
+    """Say the same of all members, by their ids; the event as it is then.
+
+    Raises:
+        NoSuchAnomaly: one is gone.
+    """
+    return replace(event, members=tuple([await say(each.id) for each in event.members]))
 
 
 def events_of(anomalies: Iterable[Anomaly]) -> list[Event]:

@@ -20,20 +20,26 @@ from pynomaly.detection.streaming.rarity import NEVER, RarityJudge, Tail, record
 from pynomaly.model.labels import Labels, service_of
 
 TAILS = (
-    Tail("together", rank=2, index=0.25, handicap=0.8),
-    Tail("together_10", rank=3, index=0.25, handicap=0.8),
+    Tail("together", rank=2, index=0.12, handicap=0.8),
+    Tail("together_10", rank=3, index=0.12, handicap=0.8),
 )
+"""A sum of many has a light tail. Chosen on generated services without anomalies (``benchmarks
+peers``)."""
 LEAST = 3
 """Series that a service must have, and that must stand out at once."""
-STANDS_OUT = -1.0
-"""Decades below once a week: what ten points of a week pass."""
+STANDS_OUT = -1.5
+"""Decades below once a week: what some thirty points of a week pass."""
 
-_FROM = 2.0
+_FROM = 2.5
 """A rarity above minus this counts."""
 _MOST = 2.5
 """More than that one series alone does not bring."""
 _USUAL_POINTS = 2000
 _MEAN_POINTS = np.float32(10.0)
+_YOUNG = 100
+"""Points after which the usual sum of a service is known."""
+_LEAST_EXCESS = 0.3
+"""How much more than ever is no record yet."""
 _WEEK = 604_800.0
 _NONE = -1
 _Records = records_of(TAILS)
@@ -153,11 +159,12 @@ class Together:
         self._judge.begin(records, state.count == 0)
         state.count += 1
         excess = np.maximum(sums - state.usual, np.float32(0.0))
+        excess[state.count <= _YOUNG] = 0.0
         state.usual += (sums - state.usual) / np.minimum(state.count, _USUAL_POINTS)
         state.mean += (excess - state.mean) / _MEAN_POINTS
         statistics = np.stack((excess, state.mean), axis=1)
         per_week = (_WEEK / seconds).astype(np.float32)
-        quanta = np.zeros_like(statistics)
+        quanta = np.full_like(statistics, _LEAST_EXCESS)
         rarity, _ = self._judge.judge(records, statistics, quanta, state.count, per_week)
         self._sums.put(due, state)
         self._records.put(due, records)

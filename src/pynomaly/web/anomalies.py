@@ -1,7 +1,7 @@
 """What the page of anomalies asks for, and does."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,15 +11,21 @@ from pydantic import BaseModel
 from pynomaly.access.asgi import audit_detail, require
 from pynomaly.access.policy import Action
 from pynomaly.calendar.charts import ChartEvents
-from pynomaly.detection.documents import anomaly_document, explanation_document
-from pynomaly.detection.events import Feedback
-from pynomaly.detection.explanation import explain
+from pynomaly.detection.documents import (
+    event_document,
+    event_explanation_document,
+    explanation_document,
+)
+from pynomaly.detection.events import Anomaly, Feedback, NoSuchAnomaly
+from pynomaly.detection.explanation import explain, explain_event
 from pynomaly.detection.feedback import FeedbackKeeper
+from pynomaly.detection.joint import Event, say_of_all
 from pynomaly.detection.repository import AnomalyRepository
 from pynomaly.detection.rules.service import AnomalyRules
 from pynomaly.detection.service import Progress
 from pynomaly.figures.anomalies import HOUR_MS, anomaly_rate, anomaly_rate_figure
 from pynomaly.model.clock import Clock
+from pynomaly.model.labels import Labels
 from pynomaly.web.anomaly_charts import chart_queries
 from pynomaly.web.anomaly_rules import router as rules_router
 from pynomaly.web.panels import encode
@@ -39,13 +45,16 @@ class AnomalyDeps:
     anomalies: AnomalyRepository
     feedback: FeedbackKeeper
     progress: Callable[[], Progress]
+    series: Callable[[], Sequence[Labels]] = tuple
+    """Those that are judged."""
     rules: AnomalyRules | None = None
 
 
 class Said(BaseModel):
-    """What a person says of an anomaly."""
+    """What a person says of an anomaly, or of all ``members`` of an event."""
 
     feedback: Feedback
+    members: bool = False
 
 
 def anomalies_snapshot(deps: AnomalyDeps | None) -> Snapshot:
@@ -67,16 +76,24 @@ def router(deps: AnomalyDeps, clock: Clock, happened: ChartEvents) -> APIRouter:
 
     @routes.get("/list", dependencies=_READ)
     async def found(since: _Moment, until: _Moment) -> Response:
-        """Those that lasted at some time in the range (epoch seconds), the newest first."""
-        rows = await asyncio.to_thread(kept.found, since, until, limit=_MOST)
+        """The events that lasted at some time in the range (epoch seconds), the newest first."""
+        rows = await asyncio.to_thread(kept.events, since, until, limit=_MOST)
         cut = len(rows) == _MOST
-        return _json({"anomalies": [anomaly_document(each) for each in rows], "cut": cut})
+        return _json({"anomalies": [event_document(each) for each in rows], "cut": cut})
 
     @routes.get("/rate", dependencies=_READ)
     async def rate(hours: Annotated[int, Query(ge=1, le=24 * 31)] = 168) -> Response:
         """The heat map of the last hours."""
         figure = await asyncio.to_thread(_rate_figure, kept, clock.now(), hours)
         return _json(figure | {"events": _happened(figure, happened)})
+
+    @routes.get("/{event_id}/together", dependencies=_READ)
+    async def together(event_id: str) -> Response:
+        """An event with its members, what they have in common, and what else moved with it."""
+        found = await asyncio.to_thread(explain_event, kept, event_id, deps.series())
+        if found is None:
+            raise NoSuchAnomaly(event_id)
+        return _json(event_explanation_document(found))
 
     @routes.get("/{anomaly_id}", dependencies=_READ)
     async def one(anomaly_id: str) -> Response:
@@ -89,7 +106,15 @@ def router(deps: AnomalyDeps, clock: Clock, happened: ChartEvents) -> APIRouter:
     async def say(anomaly_id: str, said: Said, request: Request) -> Response:
         """Say whether it was real."""
         audit_detail(request, anomaly=anomaly_id, feedback=said.feedback.value)
-        return _json(anomaly_document(await deps.feedback.say(anomaly_id, said.feedback)))
+        event = await asyncio.to_thread(kept.group, anomaly_id) if said.members else None
+        if event is None:
+            judged = await deps.feedback.say(anomaly_id, said.feedback)
+            return _json(event_document(Event(judged.group_id or judged.id, (judged,))))
+
+        async def say_it(each: str) -> Anomaly:
+            return await deps.feedback.say(each, said.feedback)
+
+        return _json(event_document(await say_of_all(event, say_it)))
 
     return routes
 

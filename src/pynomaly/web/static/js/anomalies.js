@@ -7,6 +7,7 @@ import { exact, format, span, unitOf, withZone } from "./format.js";
 import { answer, since, startFrame } from "./frame.js";
 import { List, labelText, segmented } from "./list.js";
 import { watch } from "./live.js";
+import { besides, members, standing } from "./moved.js";
 import { RateMap } from "./rate.js";
 import { address, bounds, moving, on, remember, setRange, state } from "./state.js";
 
@@ -31,6 +32,12 @@ const series = ({ metric_name: name, labels }) => {
   const { __name__: _, ...others } = labels;
   return h("span.wide", { title: Object.entries(others).map(([n, v]) => `${n}=${v}`).join("\n") }, h("strong", {}, name), " ", labelText(others));
 };
+/** Several series that moved together, as one row. */
+const several = ({ members: those, shared_labels: shared }) => {
+  const names = [...new Set(those.map((each) => each.metric_name))];
+  const { __name__: _, ...others } = shared;
+  return h("span.wide", { title: names.join("\n") }, h("strong", {}, `${those.length} series`), ` ${names.slice(0, 3).join(", ")}${names.length > 3 ? ` and ${names.length - 3} more` : ""} `, labelText(others));
+};
 const severityMark = (severity) => status(SHAPE[severity], severity);
 const stateMark = ({ feedback, ended_at: ended }) => (feedback === "false" ? status("silenced", "false alarm") : ended ? status("unknown", "over") : h("span.status.warning", {}, icon("s-live", "shape"), "lasts"));
 const saidMark = ({ feedback }) => (feedback === "real" ? h("span.said", {}, " · marked as real") : "");
@@ -40,7 +47,7 @@ const serviceName = (service) => service || "no service";
 
 function row(item) {
   if (item.anomalies) return groupRow(item);
-  return [severityMark(item.severity), stateMark(item), series(item), h("span.wide.muted", { title: item.explanation }, item.explanation, saidMark(item)),
+  return [severityMark(item.severity), stateMark(item), item.members.length ? several(item) : series(item), h("span.wide.muted", { title: item.explanation }, item.explanation, saidMark(item)),
     h("span.num", { title: exact(item.score) }, item.score.toFixed(2)), h("span.muted.num", {}, since(item.started_at * 1000))];
 }
 
@@ -55,25 +62,50 @@ function groupRow({ service, anomalies, expanded }) {
 
 /* What opens below a row: facts and buttons of the newest state, chart and company asked for once. */
 
-const asked = new Map(); // id → { chart, company }
+const asked = new Map(); // id → { chart, company, count }
 
 function asides(anomaly) {
   let known = asked.get(anomaly.id);
-  if (!known) {
-    known = { chart: h("div.alert-chart", {}, h("div.panel.skeleton", { "aria-hidden": "true" })), company: h("div.company", {}, h("p.muted", {}, "…")) };
+  if (known?.count !== anomaly.members.length) {
+    known = { chart: h("div.alert-chart", {}, h("div.panel.skeleton", { "aria-hidden": "true" })), company: h("div.company", {}, h("p.muted", {}, "…")), count: anomaly.members.length };
     asked.set(anomaly.id, known);
-    fill(anomaly, known);
+    (anomaly.members.length ? fillTogether : fill)(anomaly, known);
   }
   return known;
+}
+
+function drawInto(place, anomaly, why) {
+  const drawn = new Chart(`anomaly-${anomaly.id}`, { queries: why.chart.queries, unit: unitOf(why.chart.queries[0].expr), marks: false },
+    { title: anomaly.metric_name, href: address("/explore", { q: why.chart.queries.map((q) => q.expr) }), band: BAND, events: [{ at: anomaly.started_at * 1000, label: "begins" }] });
+  place.replaceChildren(drawn.element);
+  drawn.load();
+}
+
+/** The chart of one series, to be put in place at once and drawn when it is known. */
+function chartOf(anomaly) {
+  const place = h("div.alert-chart", {}, h("div.panel.skeleton", { "aria-hidden": "true" }));
+  ask(`/data/anomalies/${encodeURIComponent(anomaly.id)}`).then((why) => drawInto(place, anomaly, why),
+    (error) => place.replaceChildren(h("div.panel", {}, h("p.note", {}, `No chart. ${error.message}`))));
+  return place;
+}
+
+/** What several series have in common, and each of them. */
+async function fillTogether(event, { chart, company }) {
+  try {
+    const why = await ask(`/data/anomalies/${encodeURIComponent(event.id)}/together`);
+    chart.replaceChildren(members(why.members, why.shared_labels, { mark: (each) => severityMark(each.severity), chart: chartOf }));
+    company.replaceChildren(h("h3", {}, "Which labels stand out"), ...standing(why.standing_out), ...companyOf(why));
+  } catch (error) {
+    asked.delete(event.id);
+    chart.replaceChildren(h("div.panel", {}, h("p.note", {}, `No charts. ${error.message}`)));
+    company.replaceChildren();
+  }
 }
 
 async function fill(anomaly, { chart, company }) {
   try {
     const why = await ask(`/data/anomalies/${encodeURIComponent(anomaly.id)}`);
-    const drawn = new Chart(`anomaly-${anomaly.id}`, { queries: why.chart.queries, unit: unitOf(why.chart.queries[0].expr), marks: false },
-      { title: anomaly.metric_name, href: address("/explore", { q: why.chart.queries.map((q) => q.expr) }), band: BAND, events: [{ at: anomaly.started_at * 1000, label: "begins" }] });
-    chart.replaceChildren(drawn.element);
-    drawn.load();
+    drawInto(chart, anomaly, why);
     company.replaceChildren(...companyOf(why));
   } catch (error) {
     asked.delete(anomaly.id);
@@ -83,7 +115,7 @@ async function fill(anomaly, { chart, company }) {
 }
 
 /** Where an anomaly is shown among those of its time. */
-function placeOf({ id, started_at: at, ended_at: ended }) {
+function placeOf({ event: id, started_at: at, ended_at: ended }) {
   const from = at * 1000 - HOUR / 2;
   return `/anomalies?${new URLSearchParams({ open: id, from: Math.round(from), to: Math.round(Math.min(Date.now(), Math.max((ended ?? at) * 1000, at * 1000 + HOUR / 2)) + 60_000) })}`;
 }
@@ -109,12 +141,16 @@ function detail(anomaly) {
   const unit = unitOf(anomaly.metric_name);
   const term = (name, ...value) => [h("dt", {}, name), h("dd", {}, ...value)];
   const number = (value) => h("span", { title: exact(value) }, format(value, unit));
+  const several = anomaly.members.length > 0;
+  const siblings = besides(anomaly, number);
   const facts = h("dl", {},
     term("Why", anomaly.explanation),
-    term("At its peak", number(anomaly.value), ", expected ", number(anomaly.expected), " (", number(anomaly.lower), " to ", number(anomaly.upper), ")"),
+    several ? term("Together", anomaly.what) : [],
+    term(several ? "The rarest, at its peak" : "At its peak", number(anomaly.value), ", expected ", number(anomaly.expected), " (", number(anomaly.lower), " to ", number(anomaly.upper), ")"),
     term("Score", `${anomaly.score.toFixed(2)}, confidence ${format(anomaly.confidence, "ratio")}`),
+    siblings ? term("Among its siblings", ...siblings) : [],
     term("Began", withZone(anomaly.started_at * 1000)), anomaly.ended_at ? term("Ended", withZone(anomaly.ended_at * 1000)) : [],
-    Object.entries(anomaly.labels).filter(([name]) => name !== "__name__").flatMap(([name, value]) => term(name, value)));
+    Object.entries(several ? anomaly.shared_labels : anomaly.labels).filter(([name]) => name !== "__name__").flatMap(([name, value]) => term(name, value)));
   const say = (feedback, text, title) => h("button.button", { type: "button", title, "aria-pressed": String(anomaly.feedback === feedback), onclick: () => judge(anomaly, feedback) }, text);
   const buttons = h("div.links", { role: "group", "aria-label": "Was it real?" },
     say("real", "Real", "It was worth knowing"), say("false", "False alarm", "For 30 days anomalies of this series must be ten times rarer to be told"),
@@ -124,9 +160,10 @@ function detail(anomaly) {
 
 async function judge(anomaly, feedback) {
   try {
-    const judged = await post(`/data/anomalies/${encodeURIComponent(anomaly.id)}/feedback`, { feedback });
+    const several = anomaly.members.length > 0;
+    const judged = await post(`/data/anomalies/${encodeURIComponent(anomaly.id)}/feedback`, { feedback, members: several });
     found = found.map((each) => (each.id === judged.id ? judged : each));
-    toast(feedback === "false" ? "Noted: this series must be ten times more unusual, for 30 days." : "Noted: it was real.");
+    toast(feedback === "false" ? `Noted: ${several ? "these series" : "this series"} must be ten times more unusual, for 30 days.` : "Noted: it was real.");
     document.activeElement?.blur?.(); // the detail is written anew
     draw();
     $(`[data-row="${CSS.escape(anomaly.id)}"]`)?.focus();
@@ -162,8 +199,9 @@ function matches(anomaly) {
   if (filter.state === "now" && anomaly.ended_at) return false;
   if (filter.state === "over" && !anomaly.ended_at) return false;
   if (filter.severity && anomaly.severity !== filter.severity) return false;
-  if (filter.service !== ALL && anomaly.service !== filter.service) return false;
-  const text = `${Object.entries(anomaly.labels).map((pair) => pair.join("=")).join(" ")} ${anomaly.severity} ${anomaly.explanation} ${anomaly.feedback ?? ""}`.toLowerCase();
+  if (filter.service !== ALL && ![anomaly, ...anomaly.members].some((each) => each.service === filter.service)) return false;
+  const labels = [anomaly, ...anomaly.members].flatMap((each) => Object.entries(each.labels));
+  const text = `${labels.map((pair) => pair.join("=")).join(" ")} ${anomaly.severity} ${anomaly.explanation} ${anomaly.feedback ?? ""}`.toLowerCase();
   return filter.text.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 
