@@ -18,6 +18,7 @@ from pynomaly.access.asgi import AccessMiddleware
 from pynomaly.access.config import AccessSettings
 from pynomaly.access.gate import Gate
 from pynomaly.alerting.alertmanager.load import parse_alertmanager
+from pynomaly.alerting.backtest.service import RoutingBacktests
 from pynomaly.alerting.explain.service import Explainer
 from pynomaly.alerting.maintenance import MaintenanceWindows
 from pynomaly.calendar.service import Calendar
@@ -188,9 +189,22 @@ class Stage:
             await self.alerting.start(config)
             manager = self.alerting.manager
             explainer = Explainer(manager, records, clock)
-            yield AlertingDeps(manager, self.alerting.delivery, explainer, self.alerting.reports)
+            yield AlertingDeps(
+                manager,
+                self.alerting.delivery,
+                explainer,
+                self.alerting.reports,
+                self._rerouting(clock),
+            )
             await self.alerting.close()
+            self._queries.shutdown()
             records.close()
+
+    def _rerouting(self, clock: Clock) -> RoutingBacktests:
+        self._queries = ThreadPoolExecutor(1)
+        querier = LocalQuerier(self.world.samples, self._queries)
+        rules = Backtests(querier, default_interval=60.0)
+        return RoutingBacktests(lambda: self.alerting.manager.setup.config, querier, rules, clock)
 
     async def _serve_pages(
         self, clock: Clock, alerting: AlertingDeps | None, ready: threading.Event

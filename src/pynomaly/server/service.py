@@ -10,6 +10,7 @@ import logging
 import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import cached_property
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -403,7 +404,7 @@ class Service:
                     )
                 ),
                 notifications_api.router(self._alerting.delivery),
-                routing_api.router(self._routing()),
+                routing_api.router(self._routing),
                 alerts_api.router(
                     self._rules,
                     self._alerting.manager,
@@ -425,6 +426,7 @@ class Service:
     def _explainer(self) -> Explainer:
         return Explainer(self._alerting.manager, self._records, self._clock)
 
+    @cached_property
     def _routing(self) -> routing_api.RoutingDeps:
         manager, clock = self._alerting.manager, self._clock
 
@@ -485,6 +487,7 @@ class Service:
                     self._alerting.delivery,
                     self._explainer(),
                     self._alerting.reports,
+                    self._routing.backtests,
                 ),
                 anomalies=self._detection.for_pages(),
                 detection=self._watched.for_pages(),

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from pynomaly.alerting.backtest.service import RoutingBacktests
 from pynomaly.alerting.delivery.service import DeliveryService
 from pynomaly.alerting.explain.service import Explainer
 from pynomaly.alerting.manager import AlertManager
@@ -117,12 +118,13 @@ class NoRules:
 
 @dataclass(frozen=True, slots=True)
 class AlertingDeps:
-    """What the pages of alerts stand on."""
+    """What the pages of alerts stand on; without ``rerouting`` there are no backtests of it."""
 
     manager: AlertManager
     deliveries: DeliveryService
     explainer: Explainer
     reports: NoiseReports
+    rerouting: RoutingBacktests | None = None
 
 
 @dataclass(frozen=True, slots=True)

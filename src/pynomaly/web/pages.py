@@ -44,6 +44,7 @@ _ALERT_PAGES = (
     ("silences", "/silences", "Silences", "What is silenced?"),
     ("calendar", "/calendar", "Calendar", "What is planned?"),
     ("routing", "/routing", "Routing", "Who is told of what?"),
+    ("rerouting", "/routing/backtest", "Backtest", "Who would have been told?"),
     ("deliveries", "/deliveries", "Deliveries", "Who was told?"),
     ("noise", "/noise", "Noise", "What tells in vain?"),
 )

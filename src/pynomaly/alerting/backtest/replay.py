@@ -24,6 +24,7 @@ from pynomaly.alerting.pipeline.deduplicate import why_tell
 from pynomaly.model.alert import fingerprint
 from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import all_match
+from pynomaly.rules.backtest.pieces import Progress, silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +74,17 @@ def replay(
     until: float,
     cancelled: Callable[[], bool] = lambda: False,
     maintenance: MaintenanceWindows | None = None,
+    progress: Progress = silent,
 ) -> Replayed:
     """What would have been told from the first alert on until ``until``.
 
     ``maintenance``: the windows that hold alerts back. ``cancelled`` is asked now and then; when
-    it says so, what was found so far is returned.
+    it says so, what was found so far is returned. ``progress`` is told how much of the alerts'
+    beginnings and ends is replayed, from 0 to 1.
     """
     since = min((alert.fired_at for alert in alerts), default=until)
     windows = PastWindows(maintenance or MaintenanceWindows(), since, until)
-    return _Replay(config, cancelled, windows).run(alerts, until)
+    return _Replay(config, cancelled, windows).run(alerts, until, progress)
 
 
 @dataclass(slots=True, eq=False)
@@ -134,9 +137,13 @@ class _Replay:
         self._numbers: dict[str, int] = {}
         self._found = Replayed()
 
-    def run(self, alerts: Sequence[PastAlert], until: float) -> Replayed:
+    def run(self, alerts: Sequence[PastAlert], until: float, progress: Progress) -> Replayed:
         """Alerts that begin or end at the time of a timer are there when it rings."""
-        for at, changes in groupby(_changes(alerts, until), key=lambda change: change.at):
+        every, done = _changes(alerts, until), 0
+        for at, those in groupby(every, key=lambda change: change.at):
+            changes = list(those)
+            progress(done / len(every))
+            done += len(changes)
             self._ring(before=at)
             if self._cancelled():
                 break

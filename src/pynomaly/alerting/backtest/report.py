@@ -24,6 +24,7 @@ from pynomaly.alerting.backtest.result import (
 )
 from pynomaly.alerting.maintenance import MaintenanceWindows
 from pynomaly.rules.backtest import statistics
+from pynomaly.rules.backtest.pieces import Progress, part_of, silent
 
 _NIGHT = (22, 7)
 _TOO_SHORT = "it ended before its group was told"
@@ -51,22 +52,26 @@ def routing_backtest(
     notes: Sequence[str] = (),
     cancelled: Callable[[], bool] = lambda: False,
     maintenance: MaintenanceWindows | None = None,
+    progress: Progress = silent,
 ) -> RoutingBacktest:
     """Who would have been told of the alerts within ``[start, end]``, how often, and when.
 
     Alerts that began before ``start`` are replayed from their beginning, those of windows of
     ``maintenance`` are held back. It takes its time: run it in a thread, and let ``cancelled`` say
-    when nobody waits for it any more.
+    when nobody waits for it any more; ``progress`` is told how far it is, from 0 to 1.
 
     Raises:
         BadBacktest: there is no time zone of this name.
     """
     period = _Period(start, end, statistics.zone(timezone))
     alerts = [alert for alert in alerts if alert.ended_at >= start and alert.fired_at < end]
-    found = replay(config, alerts, end, cancelled, maintenance)
+    parts = 1 if against is None else 2
+    first = part_of(progress, 0, 1 / parts)
+    found = replay(config, alerts, end, cancelled, maintenance, first)
     other = None
     if against is not None:
-        other = replay(against, alerts, end, cancelled, maintenance)
+        second = part_of(progress, 1 / parts, 1)
+        other = replay(against, alerts, end, cancelled, maintenance, second)
     return RoutingBacktest(
         start=start,
         end=end,

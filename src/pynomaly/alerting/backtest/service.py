@@ -21,6 +21,7 @@ from pynomaly.model.labels import Labels
 from pynomaly.model.times import parse_moment
 from pynomaly.promql.contract import Querier
 from pynomaly.rules.backtest.errors import BacktestTimeout, BadBacktest, TooManyBacktests
+from pynomaly.rules.backtest.pieces import Progress, part_of, silent
 from pynomaly.rules.backtest.request import BacktestBody, request_of
 from pynomaly.rules.backtest.result import BacktestResult
 from pynomaly.rules.backtest.service import Backtests
@@ -28,6 +29,8 @@ from pynomaly.rules.backtest.service import Backtests
 _MOST_ALERTS = 100_000
 _MOST_TEXT = 1 << 20
 _TIMEOUT = 300.0
+_READING = 0.5
+"""How much of the way it is to read the alerts, as progress has it."""
 
 ConfigText = Annotated[str, Field(max_length=_MOST_TEXT)]
 
@@ -66,8 +69,10 @@ class RoutingBacktests:
         self._maintenance = maintenance
         self._running = False
 
-    async def run(self, body: RoutingBacktestBody) -> RoutingBacktest:
+    async def run(self, body: RoutingBacktestBody, progress: Progress = silent) -> RoutingBacktest:
         """Run one. Cancelling the awaiting task ends it.
+
+        ``progress`` is told how far it is, from 0 to 1; also from another thread.
 
         Raises:
             BadBacktest: a time, a range or a time zone is none, or there are too many alerts.
@@ -82,7 +87,7 @@ class RoutingBacktests:
         self._running = True
         try:
             async with asyncio.timeout(_TIMEOUT):
-                return await self._run(body)
+                return await self._run(body, progress)
         except TimeoutError as error:
             raise BacktestTimeout(
                 f"the backtest took longer than {_TIMEOUT:g} s.", hint="Take a shorter range."
@@ -90,7 +95,7 @@ class RoutingBacktests:
         finally:
             self._running = False
 
-    async def _run(self, body: RoutingBacktestBody) -> RoutingBacktest:
+    async def _run(self, body: RoutingBacktestBody, progress: Progress) -> RoutingBacktest:
         config = _parsed(body.alertmanager, "alertmanager") or self._config()
         against = _parsed(body.against, "against")
         now = self._clock.now()
@@ -99,7 +104,8 @@ class RoutingBacktests:
         if end <= start:
             raise BadBacktest("the range ends before it begins")
         notes: list[str] = []
-        alerts = await self._alerts(body, start, end, notes)
+        reading = part_of(progress, 0, _READING)
+        alerts = await self._alerts(body, start, end, notes, reading)
         if len(alerts) > _MOST_ALERTS:
             raise BadBacktest(
                 f"there are {len(alerts):,} alerts; the limit is {_MOST_ALERTS:,}.",
@@ -118,19 +124,25 @@ class RoutingBacktests:
                 notes=notes,
                 cancelled=stop.is_set,
                 maintenance=self._maintenance,
+                progress=part_of(progress, _READING, 1),
             )
         finally:
             stop.set()
 
     async def _alerts(
-        self, body: RoutingBacktestBody, start: float, end: float, notes: list[str]
+        self,
+        body: RoutingBacktestBody,
+        start: float,
+        end: float,
+        notes: list[str],
+        progress: Progress,
     ) -> list[PastAlert]:
         if not body.rules:
             notes.append(f"The times of alerts are those of ALERTS, to within {STEP:g} s.")
-            return await stored_alerts(self._querier, start, end)
+            return await stored_alerts(self._querier, start, end, progress)
         asked = {"rules": body.rules, "from": start, "to": end, "timezone": body.timezone}
         request = request_of(BacktestBody.model_validate({**asked, "curves": False}), end)
-        result = await self._rules.run(request)
+        result = await self._rules.run(request, progress)
         notes += notes_of(result)
         return alerts_of_rules(result)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pynomaly.alerting.backtest.replay import PastAlert
 from pynomaly.model.labels import Labels
 from pynomaly.promql.contract import Matrix, Querier
+from pynomaly.rules.backtest.pieces import Progress, silent
 
 FIRING = 'ALERTS{alertstate="firing"}'
 STEP = 30.0
@@ -47,14 +48,19 @@ def _episodes(labels: Labels, times: Iterable[float], end: float) -> Iterator[Pa
         yield PastAlert(labels, began, last + STEP if last + STEP < end else math.inf)
 
 
-async def stored_alerts(querier: Querier, start: float, end: float) -> list[PastAlert]:
+async def stored_alerts(
+    querier: Querier, start: float, end: float, progress: Progress = silent
+) -> list[PastAlert]:
     """The alerts that fired within ``[start, end]`` (epoch seconds), to within a step.
+
+    ``progress`` is told how much of the range is read, from 0 to 1.
 
     Raises:
         QueryError: they cannot be read.
     """
     times: list[tuple[Labels, list[float]]] = []
     for first, last in parts(start, end):
+        progress((first - start) / (end - start) if end > start else 0.0)
         step_ms = round(STEP * 1000)
         answer = await querier.range(FIRING, round(first * 1000), round(last * 1000), step_ms)
         if isinstance(answer.value, Matrix):

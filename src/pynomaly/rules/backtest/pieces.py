@@ -93,3 +93,8 @@ Progress = Callable[[float], None]
 
 def silent(share: float) -> None:
     """Progress that nobody watches."""
+
+
+def part_of(progress: Progress, begin: float, end: float) -> Progress:
+    """Progress of a part, which is the whole's from ``begin`` to ``end``."""
+    return lambda share: progress(begin + share * (end - begin))

@@ -14,6 +14,7 @@ from pynomaly.web.alerts.calendar import Planner, add_calendar
 from pynomaly.web.alerts.chart import chart_of
 from pynomaly.web.alerts.deliveries import DeliverySearch, deliveries_json, letter_json
 from pynomaly.web.alerts.noise import add_noise
+from pynomaly.web.alerts.rerouting import add_rerouting
 from pynomaly.web.alerts.routing import RouteSpec, tree_json, where_to
 from pynomaly.web.alerts.silences import EndSpec, PreviewSpec, SilenceSpec
 from pynomaly.web.alerts.why import why_json
@@ -39,6 +40,8 @@ def router(deps: WebDeps, alerting: AlertingDeps) -> APIRouter:
         planner = Planner(deps.calendar, alerting.manager, board, deps.clock)
         add_calendar(routes, deps.calendar, planner)
     add_noise(routes, alerting, deps.clock)
+    if alerting.rerouting is not None:
+        add_rerouting(routes, alerting.rerouting)
     return routes
 
 

@@ -54,7 +54,7 @@ const reaches = (it, ends) => ends.has(it.id) || it.routes.some((child) => reach
 
 function draw() {
   if (!tree) return;
-  $("#tree").replaceChildren(h("div.panel", {}, h("header", {}, h("h2", {}, "The tree in force")), h("p.note", {}, "At each level an alert goes to the first branch that matches, and to the next ones as well where it goes on."),
+  $("#tree").replaceChildren(h("div.panel", {}, h("header", {}, h("h2", {}, "The tree in force"), h("a", { href: "/routing/backtest" }, "Try another on past alerts")), h("p.note", {}, "At each level an alert goes to the first branch that matches, and to the next ones as well where it goes on."),
     h("ul.tree", {}, node(tree.route, null, new Set(found?.ends.map((end) => end.id))))));
 }
 
