@@ -62,7 +62,7 @@ def concerning(found: Iterable[Occurrence], series: Sequence[Series]) -> list[Oc
 def series_of(expr: str, labels: Series) -> Series:
     """What is known of a series of an expression: its labels, and those all its selectors ask for.
 
-    >>> dict(series_of('sum by (code) (rate(hits{job="api"}[5m]))', {"code": "500"}))
+    >>> dict(series_of('sum by (code) (rate({job="api"}[5m]))', {"code": "500"}))
     {'job': 'api', 'code': '500'}
     """
     return {**dict(_asked_for(expr)), **labels}

@@ -21,6 +21,7 @@ from pynomaly.web.backtest import BacktestSpec, run_backtest
 from pynomaly.web.deps import Status, WebDeps
 from pynomaly.web.detection import router as detection_router
 from pynomaly.web.evaluate import Evaluator
+from pynomaly.web.happened import router as happened_router
 from pynomaly.web.live import LiveViews
 from pynomaly.web.lookup import LIMIT, Lookup
 from pynomaly.web.pages import Pages, explorer_address
@@ -98,6 +99,7 @@ def create_app(deps: WebDeps) -> FastAPI:
         app.include_router(anomalies_router(deps.anomalies, deps.clock, happened))
     if deps.detection is not None:
         app.include_router(detection_router(deps.detection, deps.clock))
+    app.include_router(happened_router(happened))
     _add_data(app, deps, evaluator, snapshots, views)
     _add_lookup(app, Lookup(deps.reader, deps.clock))
     socket = LiveSocket(views, deps.bus, deps.clock, settings)

@@ -3,6 +3,7 @@
 import { $, boot, h, icon, setText, svg } from "./dom.js";
 import { absolute, digits, exact, format, parseSpan, span, ticks, unitOf, withZone, zone } from "./format.js";
 import { answer, startFrame } from "./frame.js";
+import { Happened } from "./happened.js";
 import { labelText } from "./list.js";
 import { remember } from "./state.js";
 
@@ -164,15 +165,18 @@ class SeriesChart {
     const [low, high] = this.#bounds();
     this.y = (value) => 4 + (1 - (value - low) / (high - low)) * (HEIGHT - 8);
     const marks = ticks(low, high, this.unit, 5);
+    this.happened = new Happened(this.title, { x: (at) => ((at / 1000 - found.start) / Math.max(1, found.end - found.start)) * this.drawn.clientWidth, span: () => [found.start * 1000, found.end * 1000] });
     this.element = h("figure.history", {},
       h("h3", {}, h("strong", {}, name || found.query), " ", labels, " ", this.count),
       h("div.plotted", {},
         h("div.axis", { "aria-hidden": "true" }, marks.values.map((value, i) => h("span", { style: { top: `${this.y(value)}px` } }, marks.texts[i]))),
-        svg("svg", { viewBox: `0 0 ${WIDTH} ${this.height}`, preserveAspectRatio: "none", role: "img", "aria-label": `${this.title} with the band that was expected; the table below lists what is flagged.`, style: `height: ${this.height}px` },
+        this.drawn = h("div.drawn", {}, svg("svg", { viewBox: `0 0 ${WIDTH} ${this.height}`, preserveAspectRatio: "none", role: "img", "aria-label": `${this.title} with the band that was expected; the table below lists what is flagged.`, style: `height: ${this.height}px` },
           ...marks.values.map((value) => svg("line", { x1: 0, x2: WIDTH, y1: this.y(value), y2: this.y(value), class: "grid" })),
-          ...this.#band(), svg("path", { d: this.#path(series.values), class: "line s0" }), this.lanes)),
-      h("figcaption", {}, h("span", {}, absolute(found.start * 1000).slice(0, 16)), h("span", {}, absolute(found.end * 1000).slice(0, 16))),
-      h("details", {}, h("summary", {}, "What is flagged, as a table"), this.list));
+          ...this.#band(), svg("path", { d: this.#path(series.values), class: "line s0" }), this.lanes), this.happened.layer)),
+      h("figcaption", {}, h("span", {}, absolute(found.start * 1000).slice(0, 16)), this.happened.button, h("span", {}, absolute(found.end * 1000).slice(0, 16))),
+      h("details", {}, h("summary", {}, "What is flagged, as a table"), this.list), this.happened.list);
+    new ResizeObserver(() => this.happened.place()).observe(this.drawn);
+    this.happened.load({ series: [series.labels], expr: found.query });
   }
 
   #bounds() {

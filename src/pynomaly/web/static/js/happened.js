@@ -1,6 +1,7 @@
 // What people did, on a chart: a line where something happened, a shade where it lasted, and both as a list.
 
 import { h, icon, setText } from "./dom.js";
+import { post } from "./ask.js";
 import { absolute, span, withZone } from "./format.js";
 
 const MOST_LISTED = 100;
@@ -42,6 +43,16 @@ export class Happened {
     setText(this.count, events.length > 99 ? "99+" : String(events.length));
     if (!events.length && !this.list.hidden) this.#open();
     else if (!this.list.hidden) this.#fill();
+  }
+
+  /** Ask for the events of series (label sets, of an expression) between two times, and show them; without an answer there are none. */
+  async load({ series, expr = "" }) {
+    const [start, end] = this.bounds().map(Math.round);
+    try {
+      this.show((await post("/data/happened", { series, expr, start, end })).events);
+    } catch (error) {
+      console.info("events are not shown:", error.message);
+    }
   }
 
   /** Put everything where it is on the plot as it is now; what is there already moves, so that its words stay under the pointer. */
