@@ -65,7 +65,7 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> float:
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 180) -> float:
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         if process.poll() is not None:
