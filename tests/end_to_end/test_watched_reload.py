@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.neighbours import until
@@ -22,6 +23,7 @@ def trainings(product: Product) -> dict[str, str]:
     return {each["query"]: each["error"] for each in found}
 
 
+@pytest.mark.timeout(400)
 def test_the_list_of_watched_queries_is_read_again_and_a_bad_one_changes_nothing(
     tmp_path: Path,
 ) -> None:
