@@ -24,6 +24,9 @@ from pynomaly.alerting.maintenance import MaintenanceWindows
 from pynomaly.calendar.service import Calendar
 from pynomaly.detection.feedback import FeedbackKeeper, Handicaps
 from pynomaly.detection.repository import AnomalyRepository
+from pynomaly.detection.rules.config import AnomalyRule
+from pynomaly.detection.rules.repository import RuleRepository
+from pynomaly.detection.rules.service import AnomalyRules
 from pynomaly.detection.service import Progress
 from pynomaly.model.alert import Alert, AlertState
 from pynomaly.model.clock import Clock, SystemClock
@@ -90,12 +93,21 @@ class World:
 
     handicaps: Handicaps = field(default_factory=dict)
     """What feedback has led to."""
+    anomaly_rules: list[AnomalyRule] = field(default_factory=list)
+    """What is told of anomalies."""
 
     def anomaly_deps(self, clock: Clock, bus: Bus) -> AnomalyDeps | None:
         if self.anomalies is None:
             return None
         feedback = FeedbackKeeper(self.anomalies, clock, bus, self.samples, self._take)
-        return AnomalyDeps(self.anomalies, feedback, lambda: self.progress, lambda: self.judged)
+        repository = RuleRepository(self.anomalies._records)
+        rules = AnomalyRules([], repository, clock, self._take_rules)
+        return AnomalyDeps(
+            self.anomalies, feedback, lambda: self.progress, lambda: self.judged, rules
+        )
+
+    def _take_rules(self, rules: Sequence[AnomalyRule]) -> None:
+        self.anomaly_rules = list(rules)
 
     def _take(self, handicaps: Handicaps) -> None:
         self.handicaps = handicaps

@@ -100,7 +100,8 @@ def router(deps: AnomalyDeps, clock: Clock, happened: ChartEvents) -> APIRouter:
         """One with what moved with it, the last one like it, and what to draw."""
         explanation = await asyncio.to_thread(explain, kept, anomaly_id)
         chart = {"queries": chart_queries(explanation.anomaly)}
-        return _json({**explanation_document(explanation), "chart": chart})
+        alike = (await deps.feedback.alike(explanation.anomaly)).words
+        return _json({**explanation_document(explanation), "chart": chart, "alike": alike})
 
     @routes.post("/{anomaly_id}/feedback", dependencies=_WRITE)
     async def say(anomaly_id: str, said: Said, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 import { $, boot, h, icon, setText, status, toast } from "./dom.js";
 import { ask, post } from "./ask.js";
+import { openRule, RuleList } from "./anomalyrules.js";
 import { Chart } from "./chart.js";
 import { exact, format, span, unitOf, withZone } from "./format.js";
 import { answer, since, startFrame } from "./frame.js";
@@ -17,6 +18,7 @@ const EVERY = 60_000; // the range moves on, and what ended long ago leaves it
 const SHAPE = { critical: "critical", high: "critical", warning: "warning" };
 const ORDER = ["critical", "high", "warning"];
 const BAND = { expected: 1, lower: 2, upper: 3 };
+const MISSING = new Set(["series_stopped", "source_stopped", "target_down", "lost_samples", "no_traffic"]); // what does not come has no band
 const ALL = "\u0000"; // every service; the empty one has anomalies of its own
 
 startFrame();
@@ -39,7 +41,7 @@ const several = ({ members: those, shared_labels: shared }) => {
   return h("span.wide", { title: names.join("\n") }, h("strong", {}, `${those.length} series`), ` ${names.slice(0, 3).join(", ")}${names.length > 3 ? ` and ${names.length - 3} more` : ""} `, labelText(others));
 };
 const severityMark = (severity) => status(SHAPE[severity], severity);
-const stateMark = ({ feedback, ended_at: ended }) => (feedback === "false" ? status("silenced", "false alarm") : ended ? status("unknown", "over") : h("span.status.warning", {}, icon("s-live", "shape"), "lasts"));
+const stateMark = ({ feedback, ended_at: ended, told }) => (feedback === "false" ? status("silenced", "false alarm") : !told ? h("span.status.silenced", { title: "Kept, but not told: the budget of its service is spent" }, icon("s-silenced", "shape"), "not told") : ended ? status("unknown", "over") : h("span.status.warning", {}, icon("s-live", "shape"), "lasts"));
 const saidMark = ({ feedback }) => (feedback === "real" ? h("span.said", {}, " · marked as real") : "");
 const serviceName = (service) => service || "no service";
 
@@ -120,7 +122,7 @@ function placeOf({ event: id, started_at: at, ended_at: ended }) {
   return `/anomalies?${new URLSearchParams({ open: id, from: Math.round(from), to: Math.round(Math.min(Date.now(), Math.max((ended ?? at) * 1000, at * 1000 + HOUR / 2)) + 60_000) })}`;
 }
 
-function companyOf({ related, previous }) {
+function companyOf({ related, previous, alike }) {
   const others = related.slice(0, 8).map((each) => h("li", {}, severityMark(each.severity), h("a", { href: placeOf(each), title: each.explanation }, each.metric_name), " ", labelText(different(each)),
     h("span.muted.end", {}, apart(each.seconds_after))));
   return [
@@ -128,6 +130,7 @@ function companyOf({ related, previous }) {
     others.length ? h("ul.moved", {}, others) : h("p.muted", {}, "No other anomaly began within ten minutes of it."),
     related.length > others.length ? h("p.muted", {}, `${related.length - others.length} more are less alike.`) : "",
     h("h3", {}, "When it last looked like this"),
+    alike ? h("p", {}, alike) : "",
     previous ? h("p", {}, h("a", { href: placeOf(previous) }, since(previous.started_at * 1000)), `: ${previous.explanation}`, previous.feedback === "false" ? " It was a false alarm." : previous.feedback === "real" ? " It was real." : "") : h("p.muted", {}, "Never, as far as anomalies are kept."),
   ];
 }
@@ -146,14 +149,17 @@ function detail(anomaly) {
   const facts = h("dl", {},
     term("Why", anomaly.explanation),
     several ? term("Together", anomaly.what) : [],
-    term(several ? "The rarest, at its peak" : "At its peak", number(anomaly.value), ", expected ", number(anomaly.expected), " (", number(anomaly.lower), " to ", number(anomaly.upper), ")"),
+    MISSING.has(anomaly.cause) ? [] : term(several ? "The rarest, at its peak" : "At its peak", number(anomaly.value), ", expected ", number(anomaly.expected), " (", number(anomaly.lower), " to ", number(anomaly.upper), ")"),
     term("Score", `${anomaly.score.toFixed(2)}, confidence ${format(anomaly.confidence, "ratio")}`),
     siblings ? term("Among its siblings", ...siblings) : [],
     term("Began", withZone(anomaly.started_at * 1000)), anomaly.ended_at ? term("Ended", withZone(anomaly.ended_at * 1000)) : [],
     Object.entries(several ? anomaly.shared_labels : anomaly.labels).filter(([name]) => name !== "__name__").flatMap(([name, value]) => term(name, value)));
-  const say = (feedback, text, title) => h("button.button", { type: "button", title, "aria-pressed": String(anomaly.feedback === feedback), onclick: () => judge(anomaly, feedback) }, text);
+  const say = (feedback, text, title) => h("button.button", { type: "button", title, "aria-pressed": String(anomaly.feedback === feedback), onclick: () => judge(anomaly, anomaly.feedback === feedback ? "none" : feedback) }, text);
+  const falls = anomaly.direction === "below";
+  const rule = () => openRule({ labels: several ? anomaly.shared_labels : anomaly.labels, direction: anomaly.direction, comment: "" });
   const buttons = h("div.links", { role: "group", "aria-label": "Was it real?" },
     say("real", "Real", "It was worth knowing"), say("false", "False alarm", "For 30 days anomalies of this series must be ten times rarer to be told"),
+    h("button.button", { type: "button", onclick: rule }, falls ? "Never tell falls of this …" : "Never tell rises of this …"),
     h("button.button", { type: "button", onclick: () => showTime(anomaly) }, icon("i-clock"), "Show its time"));
   return h("div.detail.beside", {}, h("div", {}, facts, buttons, company), chart);
 }
@@ -163,7 +169,7 @@ async function judge(anomaly, feedback) {
     const several = anomaly.members.length > 0;
     const judged = await post(`/data/anomalies/${encodeURIComponent(anomaly.id)}/feedback`, { feedback, members: several });
     found = found.map((each) => (each.id === judged.id ? judged : each));
-    toast(feedback === "false" ? `Noted: ${several ? "these series" : "this series"} must be ten times more unusual, for 30 days.` : "Noted: it was real.");
+    toast(feedback === "none" ? "Taken back." : feedback === "false" ? `Noted: ${several ? "these series" : "this series"} must be ten times more unusual, for 30 days.` : "Noted: it was real.");
     document.activeElement?.blur?.(); // the detail is written anew
     draw();
     $(`[data-row="${CSS.escape(anomaly.id)}"]`)?.focus();
@@ -198,6 +204,7 @@ const counter = h("span.end");
 function matches(anomaly) {
   if (filter.state === "now" && anomaly.ended_at) return false;
   if (filter.state === "over" && !anomaly.ended_at) return false;
+  if (filter.state === "untold" && anomaly.told) return false;
   if (filter.severity && anomaly.severity !== filter.severity) return false;
   if (filter.service !== ALL && ![anomaly, ...anomaly.members].some((each) => each.service === filter.service)) return false;
   const labels = [anomaly, ...anomaly.members].flatMap((each) => Object.entries(each.labels));
@@ -206,7 +213,7 @@ function matches(anomaly) {
 }
 
 /** The gravest first: what lasts before what is over, false alarms last. */
-const weight = (a) => [a.feedback === "false" ? 1 : 0, a.ended_at ? 1 : 0, ORDER.indexOf(a.severity), -a.started_at];
+const weight = (a) => [a.feedback === "false" ? 2 : a.told ? 0 : 1, a.ended_at ? 1 : 0, ORDER.indexOf(a.severity), -a.started_at];
 function byConsequence(a, b) {
   const [x, y] = [weight(a), weight(b)];
   return x.reduce((order, each, i) => order || each - y[i], 0);
@@ -223,7 +230,7 @@ function grouped(anomalies) {
 }
 
 function headline() {
-  const lasting = found.filter((a) => !a.ended_at && a.feedback !== "false");
+  const lasting = found.filter((a) => !a.ended_at && a.told && a.feedback !== "false");
   const grave = lasting.filter((a) => a.severity === "critical").length;
   if (lasting.length) answer(grave ? "critical" : "warning", `${lasting.length} ${lasting.length === 1 ? "anomaly lasts" : "anomalies last"}${grave ? `, ${grave} critical` : ""}`);
   else if (!progress.judged) answer("unknown", "Not known: no series is judged yet");
@@ -266,7 +273,7 @@ function offerServices() {
 }
 
 $("#filters").replaceChildren(
-  segmented("State", [["", "All"], ["now", "Lasting"], ["over", "Over"]], filter.state, (v) => change("state", v)),
+  segmented("State", [["", "All"], ["now", "Lasting"], ["over", "Over"], ["untold", "Not told"]], filter.state, (v) => change("state", v)),
   segmented("Severity", [["", "Any"], ...ORDER.map((s) => [s, s])], filter.severity, (v) => change("severity", v)),
   services,
   h("input", { type: "search", placeholder: "Filter by series, label, reason  (/)", "aria-label": "Filter anomalies", "data-filter": "", value: filter.text, oninput: (event) => change("text", event.target.value.trim()) }), counter);
@@ -316,6 +323,7 @@ function renew() {
   waiting = setTimeout(() => { waiting = 0; read(); map.load(); }, Math.max(0, readAt + LEAST_PAUSE - Date.now()));
 }
 
+new RuleList($("#rules"));
 read();
 map.load();
 watch("anomalies", (data) => {
