@@ -102,3 +102,24 @@ def test_what_makes_no_sense_is_said(
     asked: list[Mapping[str, Any]], more: tuple[object, ...], said: str
 ) -> None:
     assert said in " ".join(backtest(*more, ok=False).split())
+
+
+def test_what_the_calendar_excludes_is_not_told_unless_it_is_asked_for(
+    asked: list[Mapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = Client.get
+    times = {"starts_at": START + SPIKE * STEP - 60, "ends_at": START + (SPIKE + 6) * STEP}
+    window = event("upkeep", "host=a") | times | {"kind": "maintenance"}
+    quiet = window | {"learn": False, "alarm": False}
+
+    def get(self: Client, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        return {"events": [quiet]} if path == "/api/events" else answer(self, path, params)
+
+    monkeypatch.setattr(Client, "get", get)
+
+    def spiked(*more: str) -> list[Any]:
+        found = json.loads(backtest("--json", *more))["events"]
+        return [e for e in found if e["at"] >= START + SPIKE * STEP]
+
+    assert spiked() == []
+    assert spiked("--no-events") != []

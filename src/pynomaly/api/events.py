@@ -48,6 +48,7 @@ def router(calendar: Calendar, clock: Clock) -> APIRouter:
         return {
             "events": [occurrence_document(each, now) for each in occurrences[:limit]],
             "left_out": max(0, len(occurrences) - limit),
+            "holiday_like": calendar.settings.holiday_like,
         }
 
     @routes.post("", status_code=201)

@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-from pynomaly.calendar.events import Event, Occurrence
+from pynomaly.calendar.events import Event, EventKind, Occurrence
+from pynomaly.calendar.matchers import parse_matchers
 
 Document = dict[str, Any]
 
@@ -33,6 +34,31 @@ def event_document(event: Event) -> Document:
         "updated_at": event.updated_at,
         "configured": event.configured,
     }
+
+
+def occurrence_of(document: Document) -> Occurrence:
+    """The occurrence that a document is of: without its recurrence, which it has no part in.
+
+    Raises:
+        KeyError, ValueError: it is no such document.
+    """
+    begin = float(document["starts_at"])
+    end = begin if document["ends_at"] is None else float(document["ends_at"])
+    event = Event(
+        kind=EventKind(document["kind"]),
+        title=document["title"],
+        starts_at=begin,
+        ends_at=end,
+        text=document.get("text", ""),
+        link=document.get("link", ""),
+        matchers=parse_matchers(document.get("matchers", ())),
+        learn=document.get("learn", True),
+        alarm=document.get("alarm", True),
+        created_by=document.get("created_by", ""),
+        id=document["id"],
+        configured=document.get("configured", False),
+    )
+    return Occurrence(event, begin, end)
 
 
 def occurrence_document(occurrence: Occurrence, now: float) -> Document:

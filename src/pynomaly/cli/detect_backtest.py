@@ -18,6 +18,7 @@ from pynomaly.cli.happened import Happened
 from pynomaly.cli.output import err, out
 from pynomaly.cli.plot import write_page
 from pynomaly.cli.query import epoch, seconds
+from pynomaly.detection.excluded import Excluded
 from pynomaly.detection.replay import Event, Lookback, PastSeries, look_back
 from pynomaly.figures.events import with_events
 from pynomaly.figures.series import legend_names
@@ -58,20 +59,29 @@ def run(
     timezone: str,
     plot: Path | None,
     as_json: bool,
+    events: bool = True,
 ) -> None:
-    """Read the history of an expression, score it here, and show what was found."""
+    """Read the history of an expression, score it here, and show what was found.
+
+    ``events``: leave out what events of the server's calendar exclude.
+    """
     zone = _zone(timezone)
     client = Client(url)
     history = _read(client, expr, epoch(from_), epoch(to), seconds(step))
     if not history.labels:
         raise BadInput(f"{expr} has no samples in that time", hint="See --from and --to.")
-    found = _look(history, sorted({*BUDGETS, budget}), zone)
+    happened = Happened(client, history.start, history.at(history.values.shape[1] - 1))
+    at = np.asarray(history.start + np.arange(history.values.shape[1]) * history.step, np.float64)
+    excluded = [
+        happened.excluded(series_of(expr, labels), at) if events else None
+        for labels in history.labels
+    ]
+    found = _look(history, sorted({*BUDGETS, budget}), zone, excluded)
     if as_json:
         out.print_json(data=_as_json(history, found, budget))
     else:
         _print(history, found, budget, zone)
     if plot is not None:
-        happened = Happened(client, history.start, history.at(history.values.shape[1] - 1))
         figures = _figures(history, found, budget, happened, expr)
         write_page(plot, f"Anomalies of {expr}", figures)
         err.print(f"The figures are in {plot}.", markup=False)
@@ -104,10 +114,17 @@ def _read(client: Client, expr: str, start: float, end: float, step: float) -> H
     return History(list(rows), start, step, values)
 
 
-def _look(history: History, budgets: Sequence[float], zone: ZoneInfo) -> Lookback:
+def _look(
+    history: History,
+    budgets: Sequence[float],
+    zone: ZoneInfo,
+    excluded: Sequence[Excluded | None],
+) -> Lookback:
     at = history.start + np.arange(history.values.shape[1]) * history.step
     local = np.floor(at + _offsets(at, zone)).astype(np.int64)
-    series = [PastSeries(local, row) for row in history.values]
+    series = [
+        PastSeries(local, row, its) for row, its in zip(history.values, excluded, strict=True)
+    ]
     total = int(np.count_nonzero(~np.isnan(history.values)))
     columns = (TextColumn("scoring"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:

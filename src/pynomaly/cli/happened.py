@@ -1,13 +1,16 @@
-"""The events of a server's calendar, for figures."""
+"""The events of a server's calendar, for figures and backtests."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pynomaly.calendar.charts import chart_event, concerning
-from pynomaly.calendar.events import Event, EventKind, Occurrence
-from pynomaly.calendar.matchers import parse_matchers
+from pynomaly.calendar.documents import occurrence_of
+from pynomaly.calendar.events import Occurrence
 from pynomaly.cli.client import Client
 from pynomaly.cli.output import err
+from pynomaly.detection.excluded import Excluded, excluded_of
 from pynomaly.figures.events import Happening
 from pynomaly.model.errors import PynomalyError
 
@@ -24,28 +27,18 @@ class Happened:
         try:
             answer = client.get("/api/events", {"from": start, "to": end, "limit": _MOST})
         except PynomalyError as error:
-            err.print(f"note: the figures have no events: {error}", markup=False)
+            err.print(f"note: no events of a calendar are heeded: {error}", markup=False)
             answer = {"events": []}
-        self._found = [_occurrence(each) for each in answer["events"]]
+        self._found = [occurrence_of(each) for each in answer["events"]]
+        self._like = str(answer.get("holiday_like", "sunday"))
 
     def to(self, series: Sequence[Mapping[str, str]]) -> list[Happening]:
         """Those that may concern one of these series."""
         return [_happening(each) for each in concerning(self._found, series)]
 
-
-def _occurrence(document: dict[str, Any]) -> Occurrence:
-    start = document["starts_at"]
-    end = start if document["ends_at"] is None else document["ends_at"]
-    event = Event(
-        kind=EventKind(document["kind"]),
-        title=document["title"],
-        starts_at=start,
-        ends_at=end,
-        matchers=parse_matchers(document["matchers"]),
-        created_by=document["created_by"],
-        id=document["id"],
-    )
-    return Occurrence(event, start, end)
+    def excluded(self, series: Mapping[str, str], at: NDArray[np.float64]) -> Excluded | None:
+        """What they exclude of a series with these labels, at these epoch seconds, which rise."""
+        return excluded_of(self._found, series, at, self._like)
 
 
 def _happening(found: Occurrence) -> Happening:

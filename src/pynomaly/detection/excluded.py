@@ -4,7 +4,7 @@ While nothing is active it costs one look at the calendar. What an event concern
 values of the labels that its matchers name, each once, not series by series.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from pynomaly.detection.streaming.scorer import Scored
 from pynomaly.model.labels import Labels
 
 _DAY = 86_400
+_WEEKDAYS: tuple[str, ...] = WEEKDAYS
 _MONDAY_DAYS = 3  # the epoch began on a Thursday
 
 
@@ -48,6 +49,11 @@ class Excluded:
     day_off: NDArray[np.bool_]
     day_like: int = 6
 
+    @property
+    def any(self) -> bool:
+        """Whether anything is excluded at all."""
+        return not (self.learn.all() and self.alarm.all()) or bool(self.day_off.any())
+
     def of(self, rows: Rows) -> "Excluded":
         """The same of these rows only."""
         return Excluded(self.learn[rows], self.alarm[rows], self.day_off[rows], self.day_like)
@@ -74,8 +80,11 @@ class Excluded:
 
     def told(self, changes: Changes) -> Changes:
         """What of these changes is told."""
-        opened, escalated = changes.opened & self.alarm, changes.escalated & self.alarm
-        return changes._replace(opened=opened, escalated=escalated)
+        return changes._replace(
+            opened=changes.opened & self.alarm,
+            escalated=changes.escalated & self.alarm,
+            confidence=np.where(self.alarm, changes.confidence, 0.0),
+        )
 
 
 class Exclusions:
@@ -155,26 +164,24 @@ class _Column:
         self.codes = self.codes[rows[rows < len(self.codes)]]
 
 
-class BySeries:
-    """What is excluded of one series of the past, point by point: for backtests."""
+def excluded_of(
+    occurrences: Iterable[Occurrence],
+    labels: Mapping[str, str],
+    at: NDArray[np.float64],
+    like: str = "sunday",
+) -> Excluded | None:
+    """What these exclude of one series of the past, at these epoch seconds, which rise.
 
-    def __init__(self, calendar: Happenings, labels: Labels) -> None:
-        self._calendar = calendar
-        self._labels = labels
-
-    def at(self, seconds: NDArray[np.float64]) -> Excluded:
-        """Of points at these epoch seconds, which rise."""
-        like = WEEKDAYS.index(self._calendar.settings.holiday_like)
-        learn, alarm = np.ones((2, len(seconds)), dtype=np.bool_)
-        found = Excluded(learn, alarm, np.zeros(len(seconds), dtype=np.bool_), like)
-        if not len(seconds):
-            return found
-        for each in self._calendar.between(float(seconds[0]), float(seconds[-1])):
-            event = each.event
-            if not event.has_effect or not event.concerns(self._labels):
-                continue
-            during = slice(*np.searchsorted(seconds, (each.starts_at, each.ends_at)))
-            found.learn[during] &= event.learn
-            found.alarm[during] &= event.alarm
-            found.day_off[during] |= event.kind is EventKind.HOLIDAY
-        return found
+    ``like``: the day of the week that holidays are like. None where nothing is excluded.
+    """
+    learn, alarm = np.ones((2, len(at)), dtype=np.bool_)
+    day_off = np.zeros(len(at), dtype=np.bool_)
+    for each in occurrences:
+        event = each.event
+        if event.has_effect and event.concerns(labels):
+            first, beyond = np.searchsorted(at, (each.starts_at, each.ends_at)).tolist()
+            learn[first:beyond] &= event.learn
+            alarm[first:beyond] &= event.alarm
+            day_off[first:beyond] |= event.kind is EventKind.HOLIDAY
+    found = Excluded(learn, alarm, day_off, _WEEKDAYS.index(like))
+    return found if found.any else None

@@ -38,9 +38,9 @@ def score_series(
     longest = max(map(len, series), default=0)
     found = np.full((longest, len(series), len(COLUMNS)), np.nan)
     episodes = EpisodeMachine(len(series), budget)
-    for row, present, scored, interval in walk(series, progress):
-        changes = episodes.step(present, scored.rarity, interval)
-        event = np.where(np.isnan(scored.score), np.nan, changes.confidence)
+    for tick in walk(series, progress):
+        scored = tick.scored
+        event = np.where(np.isnan(scored.score), np.nan, tick.step(episodes).confidence)
         columns = (scored.score, scored.expected, scored.lower, scored.upper, event)
-        found[row, present] = np.stack(columns, axis=1)
+        found[tick.row, tick.present] = np.stack(columns, axis=1)
     return [found[: len(each), i] for i, each in enumerate(series)]

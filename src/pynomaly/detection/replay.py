@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pynomaly.detection.excluded import Excluded
 from pynomaly.detection.streaming.columns import Rows
-from pynomaly.detection.streaming.episodes import EpisodeMachine
+from pynomaly.detection.streaming.episodes import Changes, EpisodeMachine
 from pynomaly.detection.streaming.scorer import Scored, StreamScorer
 
 _TELL_EVERY = 200
@@ -18,23 +19,36 @@ _TELL_EVERY = 200
 class PastSeries:
     """One series: ``seconds`` int64 (local time, in the order of the rows), ``values`` float64.
 
-    A NaN is a row without a value: it is not scored.
+    A NaN is a row without a value: it is not scored. ``excluded``: what of the rows is not learnt
+    or not told, and which lie on days off; None where nothing is.
     """
 
     seconds: NDArray[np.int64]
     values: NDArray[np.float64]
+    excluded: Excluded | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
 
 class Tick(NamedTuple):
-    """What is found at one row: ``present`` says of which series, rising."""
+    """What is found at one row: ``present`` says of which series, rising.
+
+    ``excluded``: what is not learnt or told of these, None where nothing is.
+    """
 
     row: int
     present: Rows
     scored: Scored
     interval: NDArray[np.float64]
+    excluded: Excluded | None = None
+
+    def step(self, machine: EpisodeMachine) -> Changes:
+        """Take this row into episodes: what of them is told."""
+        if self.excluded is None:
+            return machine.step(self.present, self.scored.rarity, self.interval)
+        rarity = self.excluded.rarity(self.scored)
+        return self.excluded.told(machine.step(self.present, rarity, self.interval))
 
 
 class Event(NamedTuple):
@@ -68,6 +82,7 @@ def walk(
     ``progress`` is told how many more rows of all series are done.
     """
     longest = max(map(len, series), default=0)
+    excluded = _side_by_side([each.excluded for each in series], longest)
     seconds = np.zeros((longest, len(series)), dtype=np.int64)
     values = np.full((longest, len(series)), np.nan)
     for i, each in enumerate(series):
@@ -78,12 +93,36 @@ def walk(
     for row in range(longest):
         present = np.flatnonzero(~np.isnan(values[row]))
         if len(present):
-            scored = scorer.update(present, seconds[row, present], values[row, present])
-            yield Tick(row, present, scored, scorer.interval(present))
+            at, its = seconds[row, present], excluded(row, present)
+            season, learn = (its.season(at), its.learn) if its else (None, None)
+            scored = scorer.update(present, at, values[row, present], season, learn)
+            yield Tick(row, present, scored, scorer.interval(present), its)
         done += len(present)
         if row % _TELL_EVERY == 0 or row == longest - 1:
             progress(done)
             done = 0
+
+
+def _side_by_side(
+    given: Sequence[Excluded | None], rows: int
+) -> Callable[[int, Rows], Excluded | None]:
+    """What is excluded at a row, of some of the series."""
+    there = {i: each for i, each in enumerate(given) if each is not None}
+    if not there:
+        return lambda row, present: None
+    learn, alarm = np.ones((2, rows, len(given)), dtype=np.bool_)
+    day_off = np.zeros((rows, len(given)), dtype=np.bool_)
+    day_like = 0
+    for i, each in there.items():
+        its = slice(len(each.learn))
+        learn[its, i], alarm[its, i], day_off[its, i] = each.learn, each.alarm, each.day_off
+        day_like = each.day_like
+
+    def at(row: int, present: Rows) -> Excluded | None:
+        found = Excluded(learn[row], alarm[row], day_off[row], day_like).of(present)
+        return found if found.any else None
+
+    return at
 
 
 def look_back(
@@ -99,7 +138,7 @@ def look_back(
     for tick in walk(series, progress):
         verdicts[:, tick.present, tick.row] = np.stack(tick.scored[:4])
         for budget, machine in machines.items():
-            confidence = machine.step(tick.present, tick.scored.rarity, tick.interval).confidence
+            confidence = tick.step(machine).confidence
             for i in np.flatnonzero(confidence).tolist():
                 event = Event(tick.row, int(tick.present[i]), float(confidence[i]))
                 events[budget].append(event)
