@@ -37,18 +37,6 @@ def load(records: Records) -> list[Acknowledgement]:
         return [Acknowledgement(**row._asdict()) for row in rows]
 
 
-def find(records: Records, fingerprint: str) -> list[Acknowledgement]:
-    """Those of one alert, the newest first.
-
-    Raises:
-        RecordsUnavailable: the database does not answer.
-    """
-    query = sa.select(_TABLE).where(_TABLE.c.fingerprint == fingerprint)
-    with records.reading() as session:
-        rows = session.execute(query.order_by(_TABLE.c.at.desc()))
-        return [Acknowledgement(**row._asdict()) for row in rows]
-
-
 def save(session: Session, acknowledgements: Sequence[Acknowledgement]) -> None:
     """Store them in place of those of the same firings."""
     rows = [{name: getattr(one, name) for name in _TABLE.c.keys()} for one in acknowledgements]  # noqa: SIM118 - columns, not a mapping

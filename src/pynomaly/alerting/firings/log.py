@@ -83,10 +83,6 @@ class FiringLog:
         for identity, times in changes.items():
             self.flapping.restore(identity, times, flapping[identity])
 
-    def last(self, fingerprint: str) -> Firing | None:
-        """The last time that an alert fired; None if that is long ago or never was."""
-        return self._last.get(fingerprint)
-
     def receive(self, alerts: Iterable[ReceivedAlert]) -> None:
         """These are new or changed."""
         now = self._clock.now()

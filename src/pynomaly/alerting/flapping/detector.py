@@ -6,7 +6,7 @@ that an alert between them stays what it is. Nagios counts over its last 21 chec
 checked but begin and end, so here the window is one of time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prometheus_client import Gauge
@@ -93,10 +93,6 @@ class FlappingDetector:
             del self._changes[fingerprint]
         _FLAPPING.set(len(self._since))
         return calm
-
-    def flapping(self) -> Iterable[str]:
-        """The fingerprints of alerts that flap, or did until a moment ago."""
-        return list(self._since)
 
     def _score(self, fingerprint: str, now: float) -> float:
         window = self.settings.window

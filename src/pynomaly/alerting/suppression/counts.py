@@ -1,7 +1,7 @@
 """What rules have let through lately, and so whether the next alert passes."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pynomaly.alerting.suppression.repository import Passed
@@ -85,9 +85,6 @@ class Counts:
         """Drop all that a rule has let through."""
         for key in [key for key in self._passed if key[0] == name]:
             del self._passed[key]
-
-    def __iter__(self) -> Iterator[Passed]:
-        return (one for passed in self._passed.values() for one in passed)
 
     def _lately(
         self, rule: SuppressionRule, candidate: Candidate, now: float
