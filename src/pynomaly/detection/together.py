@@ -14,9 +14,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pynomaly.detection.peers.records import Points, RecordJudge, records_of
 from pynomaly.detection.streaming.columns import AnyArray, Column, Columns, FloatArray, Rows
 from pynomaly.detection.streaming.episodes import Changes, EpisodeMachine, Episodes
-from pynomaly.detection.streaming.rarity import NEVER, RarityJudge, Tail, records_of
+from pynomaly.detection.streaming.rarity import NEVER, Tail
 from pynomaly.model.labels import Labels, service_of
 
 TAILS = (
@@ -42,7 +43,7 @@ _LEAST_EXCESS = 0.3
 """How much more than ever is no record yet."""
 _WEEK = 604_800.0
 _NONE = -1
-_Records = records_of(TAILS)
+_Records = records_of(len(TAILS))
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class Together:
     """The state of all services, and where one opens an episode."""
 
     def __init__(self, budget: float, min_points: int) -> None:
-        self._judge = RarityJudge(TAILS, 2 * min_points)
+        self._judge = RecordJudge(TAILS, 2 * min_points, _LEAST_EXCESS)
         self._episodes = EpisodeMachine(budget=budget)
         self._sums = _Sums.blank(0)
         self._records = _Records.blank(0)
@@ -156,7 +157,6 @@ class Together:
         self, due: Rows, sums: FloatArray, seconds: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], Changes]:
         state, records = self._sums.take(due), self._records.take(due)
-        self._judge.begin(records, state.count == 0)
         state.count += 1
         excess = np.maximum(sums - state.usual, np.float32(0.0))
         excess[state.count <= _YOUNG] = 0.0
@@ -164,8 +164,7 @@ class Together:
         state.mean += (excess - state.mean) / _MEAN_POINTS
         statistics = np.stack((excess, state.mean), axis=1)
         per_week = (_WEEK / seconds).astype(np.float32)
-        quanta = np.full_like(statistics, _LEAST_EXCESS)
-        rarity, _ = self._judge.judge(records, statistics, quanta, state.count, per_week)
+        rarity, _ = self._judge.judge(records, statistics, Points(state.count, per_week))
         self._sums.put(due, state)
         self._records.put(due, records)
         rarest = np.maximum(rarity.max(axis=1), NEVER).astype(np.float64)

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pynomaly.detection.peers.distance import PEER_TAILS, Distances, Members, Segments, measure
+from pynomaly.detection.peers.records import Points, RecordJudge, records_of
 from pynomaly.detection.peers.siblings import INSTANCE_LIKE, kin
 from pynomaly.detection.streaming.columns import AnyArray, Rows
-from pynomaly.detection.streaming.rarity import MIN_POINTS, NEVER, RarityJudge, records_of
+from pynomaly.detection.streaming.rarity import MIN_POINTS, NEVER
 from pynomaly.model.labels import Labels
 
 LEAST_MEMBERS = 5
@@ -18,7 +19,7 @@ PATIENCE = 2
 """So many times longer than a series by itself, a member is quiet among its siblings."""
 _TOGETHER = 0.3
 """Decades by which the rarest of the statistics is commoner than one of them alone."""
-_Records = records_of(PEER_TAILS)
+_Records = records_of(len(PEER_TAILS))
 _ALONE = -1
 
 
@@ -61,7 +62,7 @@ class PeerJudge:
     ) -> None:
         self.by = tuple(by)
         self._least = least
-        self._rarity = RarityJudge(PEER_TAILS, PATIENCE * min_points)
+        self._rarity = RecordJudge(PEER_TAILS, PATIENCE * min_points)
         self._members = Members.blank(0)
         self._records = _Records.blank(0)
         self._numbers: dict[Labels, int] = {}
@@ -131,13 +132,10 @@ class PeerJudge:
         learn: NDArray[np.bool_] | None,
     ) -> None:
         members, records = self._members.take(rows), self._records.take(rows)
-        self._rarity.begin(records, members.count == 0)
         away = measure(members, segments, values, self._least)
         per_week = (_WEEK / interval).astype(np.float32)
-        quanta = np.zeros_like(away.statistics)
-        rarity, limit = self._rarity.judge(
-            records, away.statistics, quanta, members.count, per_week
-        )
+        points = Points(members.count, per_week)
+        rarity, limit = self._rarity.judge(records, away.statistics, points)
         if learn is None:
             self._members.put(rows, members)
             self._records.put(rows, records)
