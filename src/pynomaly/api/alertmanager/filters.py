@@ -16,9 +16,11 @@ _NEGATIVE = frozenset({MatchOp.NOT_EQUAL, MatchOp.NOT_REGEX})
 
 
 def flag(query: QueryParams, name: str) -> bool:
-    """A parameter that is true unless it is given as something else."""
-    value = query.get(name)
-    return value is None or value.lower() in _TRUE
+    """A parameter that is true unless it is given as something else; ``?silenced`` is true.
+
+    An empty value means the default in Alertmanager, and Grafana writes what is true so.
+    """
+    return not (value := query.get(name)) or value.lower() in _TRUE
 
 
 def matchers(query: QueryParams, name: str = "filter") -> tuple[Matcher, ...]:
