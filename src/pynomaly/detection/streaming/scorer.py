@@ -217,14 +217,15 @@ class StreamScorer:
 
     def _update(self, rows: Rows, points: _Points, learn: NDArray[np.bool_] | None) -> Scored:
         first, beyond = int(rows[0]), int(rows[-1]) + 1
-        if beyond - first == len(rows) and learn is None:
-            return self._judge_block(self._state.view(slice(first, beyond)), points)
-        block = self._state.take(rows)
+        together = beyond - first == len(rows)
+        block = self._state.view(slice(first, beyond)) if together else self._state.take(rows)
+        untaught = None if learn is None else np.flatnonzero(~learn)
+        before = None if untaught is None else block.take(untaught)
         scored = self._judge_block(block, points)
-        if learn is None:
+        if untaught is not None and before is not None:
+            block.put(untaught, before)
+        if not together:
             self._state.put(rows, block)
-        elif learn.any():
-            self._state.put(rows[learn], block.take(np.flatnonzero(learn)))
         return scored
 
     def _judge_block(self, block: "_State", points: _Points) -> Scored:
