@@ -76,7 +76,9 @@ class Alerting:
             external_url=external_url,
             rate_limits=rate_limits,
         )
-        self.cluster = Cluster(self.manager.alerts, self.manager.silences, clock)
+        self.cluster = Cluster(
+            self.manager.alerts, self.manager.silences, clock, self.manager.maintenance
+        )
         self.reports = NoiseReports(self.manager.noise, records, clock)
         self._feed = RulesFeed(feed, self.manager.alerts, clock, bus)
         self.manager.silences.on_change(lambda: bus.publish("silences", {}))

@@ -12,6 +12,7 @@ from pynomaly.alerting.alerts.alert import ReceivedAlert
 from pynomaly.alerting.alerts.service import Alerts
 from pynomaly.alerting.cluster.config import AlertmanagerBlock, ClusterConfig
 from pynomaly.alerting.cluster.service import Cluster
+from pynomaly.alerting.maintenance import MaintenanceWindows
 from pynomaly.alerting.rules_feed import SOURCE
 from pynomaly.alerting.silences.service import Silences
 from pynomaly.model.alert import fingerprint
@@ -19,6 +20,7 @@ from pynomaly.model.clock import FakeClock
 from pynomaly.model.labels import Labels
 from pynomaly.storage.records import Records
 from pynomaly.storage.records.group_commit import GroupCommit
+from tests.alerting.alerting_story import Plan
 
 
 class FakeAlertmanager:
@@ -100,6 +102,7 @@ class Rig:
     alerts: Alerts
     silences: Silences
     cluster: Cluster
+    plan: Plan
 
     async def push(self, *alerts: ReceivedAlert) -> None:
         await self.alerts.put(alerts)
@@ -126,9 +129,10 @@ async def rig(records: Records) -> AsyncIterator[Rig]:
     commits = GroupCommit(records)
     alerts = Alerts(records, commits, clock)
     silences = Silences(records, commits, clock, retention=86_400.0)
-    cluster = Cluster(alerts, silences, clock)
+    plan = Plan()
+    cluster = Cluster(alerts, silences, clock, MaintenanceWindows(plan))
     try:
-        yield Rig(clock, alerts, silences, cluster)
+        yield Rig(clock, alerts, silences, cluster, plan)
     finally:
         await cluster.close()
         await commits.close()

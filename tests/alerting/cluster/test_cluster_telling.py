@@ -8,6 +8,7 @@ import pytest
 from cluster_rig import FakeAlertmanager, Rig, config, fake_alertmanager, rig, until
 
 from pynomaly.alerting.cluster.config import HERE
+from pynomaly.calendar.events import Event, EventKind
 from pynomaly.ingest.scrape.relabel import RelabelRule
 from pynomaly.model.labels import Labels
 from pynomaly.observability import REGISTRY
@@ -225,3 +226,22 @@ async def test_members_are_found_in_files_and_dropped_by_relabelling(
     assert stage.cluster.addresses()[0] == [f"{a.url}/api/v2/alerts", f"{b.url}/api/v2/alerts"]
     await stage.push(stage.alert("x"))
     await until(lambda: a.told() == b.told() == ["x"])
+
+
+async def test_what_begins_in_a_window_of_maintenance_is_told_after_it(stage, two) -> None:
+    a, _ = two
+    await stage.cluster.apply(config(a.url))
+    now = stage.clock.now()
+    await stage.push(stage.alert("known", starts_at=now - 600))
+    await until(lambda: a.told() == ["known"])
+    window = Event(EventKind.MAINTENANCE, "new disks", now - 60, now + 120, id="1")
+    stage.plan.add(window)
+    await stage.push(stage.alert("new", starts_at=now), stage.alert("over", starts_at=now))
+    await stage.clock.advance(61)
+    await stage.push(stage.alert("over", starts_at=now, ends_in=0.0))
+    await stage.cluster.check()
+    await until(lambda: a.told() == ["known", "known"])
+    await stage.clock.advance(60)
+    await stage.push(stage.alert("known", starts_at=now - 600, ends_in=0.0))
+    await stage.cluster.check()
+    await until(lambda: "new" in a.told())

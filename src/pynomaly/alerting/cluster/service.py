@@ -14,6 +14,7 @@ from pynomaly.alerting.cluster.member import RESEND, Member
 from pynomaly.alerting.cluster.silences import ClusterSilences
 from pynomaly.alerting.cluster.way import Way
 from pynomaly.alerting.explain.explanation import Telling
+from pynomaly.alerting.maintenance import MaintenanceWindows, told_before
 from pynomaly.alerting.silences.service import Silences
 from pynomaly.model.clock import Clock
 
@@ -30,11 +31,20 @@ class Cluster:
     """The Alertmanagers of the configuration in force; none, as long as it names none.
 
     Every one is told of every alert: of what is new or changed at once, and of what fires, or
-    ended within a quarter of an hour, again every minute. Run ``check`` every few seconds and
-    ``look`` about four times a minute.
+    ended within a quarter of an hour, again every minute. What begins in a window of
+    ``maintenance`` is told when that is over; what they know of already is not taken from them,
+    since they would say that it has ended. Run ``check`` every few seconds and ``look`` about
+    four times a minute.
     """
 
-    def __init__(self, alerts: Alerts, silences: Silences, clock: Clock) -> None:
+    def __init__(
+        self,
+        alerts: Alerts,
+        silences: Silences,
+        clock: Clock,
+        maintenance: MaintenanceWindows | None = None,
+    ) -> None:
+        self._maintenance = maintenance or MaintenanceWindows()
         self._alerts = alerts
         self._silences = silences
         self._clock = clock
@@ -79,8 +89,9 @@ class Cluster:
             return
         ended_after = self._clock.now() - _RESOLVED_FOR
         alerts = [alert for alert in self._alerts.all() if alert.ends_at > ended_after]
+        told = [alert for alert in alerts if not self._waits(alert)]
         for member in self.members():
-            member.remind(alerts)
+            member.remind(told)
 
     async def look(self, _: float = 0.0) -> None:
         """Look who is there, and what is silenced; run it about four times a minute."""
@@ -104,10 +115,16 @@ class Cluster:
         if not self._ways:
             return
         now = self._clock.now()
-        changed = [a for a in alerts if _differs(self._offered.get(a.fingerprint), a, now)]
+        told = [alert for alert in alerts if not self._waits(alert)]
+        changed = [a for a in told if _differs(self._offered.get(a.fingerprint), a, now)]
         self._offered.update({alert.fingerprint: alert for alert in changed})
         for member in self.members():
             member.offer(changed)
+
+    def _waits(self, alert: ReceivedAlert) -> bool:
+        """Whether it began in a window of maintenance that still lasts."""
+        windows = self._maintenance.windows(alert.labels, self._clock.now())
+        return bool(windows) and not told_before(alert.starts_at, windows)
 
     def _forget(self, alerts: Sequence[ReceivedAlert]) -> None:
         for alert in alerts:

@@ -126,7 +126,10 @@ class Explainer:
         ids = manager.silencer.silenced_by(alert.fingerprint, alert.labels)
         if ids:
             return Verdict("silence", f"silenced by {' and '.join(ids)}", ids)
-        found_window = manager.maintenance.verdict(alert.labels, now)
+        windows = manager.maintenance.windows(alert.labels, now)
+        if self._elsewhere and maintenance.told_before(alert.starts_at, windows):
+            windows = []  # what Alertmanagers know of is not taken from them
+        found_window = maintenance.verdict_of(windows)
         return found_window or held_by_noise(manager, alert.at(now), route, now)
 
     def _telling(
