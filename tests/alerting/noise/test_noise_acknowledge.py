@@ -8,6 +8,7 @@ import pytest
 from pynomaly.alerting.acknowledgements.acknowledging import acknowledge, withdraw
 from pynomaly.alerting.acknowledgements.errors import NotAcknowledged, NotFiring
 from pynomaly.alerting.explain.service import Explainer
+from pynomaly.alerting.firings import repository
 from pynomaly.model.errors import BadInput
 from pynomaly.storage.records import RecordsUnavailable
 from tests.alerting.alerting_story import BEGIN, Story
@@ -106,6 +107,9 @@ async def test_it_holds_after_a_restart(story: Story) -> None:
     kept = story.manager.noise.acknowledgements.of(one, BEGIN)
     assert kept is not None
     assert (kept.by, kept.comment, kept.at) == ("ann", "on it", BEGIN + 30)
+    await story.manager.maintain()
+    (firing,) = repository.load(story.records, 0.0)
+    assert firing.acknowledged_at == BEGIN + 30
 
 
 async def test_the_explanation_says_so_and_what_would_change_it(story: Story) -> None:

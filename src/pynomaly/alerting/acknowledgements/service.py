@@ -54,6 +54,8 @@ class Acknowledgements:
         """
         kept = await asyncio.to_thread(repository.load, self._records)
         self._kept = {one.fingerprint: one for one in kept if known(one.fingerprint)}
+        for one in self._kept.values():  # the log of firings may not have been written since
+            self._firings.acknowledged(one.fingerprint, one.at)
         self._tell()
 
     def on_change(self, listener: Callable[[], None]) -> None:

@@ -121,7 +121,7 @@ class FiringLog:
     def acknowledged(self, fingerprint: str, at: float | None) -> None:
         """Somebody has taken an alert on, or (None) thought better of it."""
         firing = self._last.get(fingerprint)
-        if firing is not None:
+        if firing is not None and (at is None or at >= firing.started_at):
             firing.acknowledged_at = at
             self._changed[firing.key] = firing
 

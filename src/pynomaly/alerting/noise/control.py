@@ -43,9 +43,9 @@ class NoiseControl:
             RecordsUnavailable: the database does not answer.
         """
         await self.firings.start()
+        self.firings.receive(self._alerts.all())
         await self.acknowledgements.start(self._alerts.get)
         await self.suppression.start()
-        self.firings.receive(self._alerts.all())
 
     def forget(self, alerts: Sequence[ReceivedAlert]) -> None:
         """These alerts are no more."""
