@@ -113,15 +113,15 @@ class Together:
         weight = np.clip(rarity[known] + _FROM, 0.0, _MOST)
         sums = np.bincount(service[known], weight, size)[due] / np.sqrt(members[due])
         seconds = np.bincount(service[known], interval[known], size)[due] / members[due]
-        rare, changes = self._rare(due, sums.astype(np.float32), seconds)
         out = rarity >= STANDS_OUT
+        several = np.bincount(service[known], out[known], size)[due] >= LEAST
+        rare, changes = self._rare(due, sums.astype(np.float32), seconds, several)
         found = []
         for i in np.flatnonzero(changes.opened).tolist():
             at = np.flatnonzero(out & (service == due[i]))
-            if len(at) >= LEAST:
-                ranked = at[np.argsort(-rarity[at], kind="stable")]
-                name = self._names[int(due[i])]
-                found.append(Joint(name, ranked, float(rare[i]), float(changes.confidence[i])))
+            ranked = at[np.argsort(-rarity[at], kind="stable")]
+            name = self._names[int(due[i])]
+            found.append(Joint(name, ranked, float(rare[i]), float(changes.confidence[i])))
         return found
 
     def lasts(self, service: str) -> bool:
@@ -154,7 +154,11 @@ class Together:
         self._names, self._numbers = names, {name: i for i, name in enumerate(names)}
 
     def _rare(
-        self, due: Rows, sums: FloatArray, seconds: NDArray[np.float64]
+        self,
+        due: Rows,
+        sums: FloatArray,
+        seconds: NDArray[np.float64],
+        several: NDArray[np.bool_],
     ) -> tuple[NDArray[np.float64], Changes]:
         state, records = self._sums.take(due), self._records.take(due)
         state.count += 1
@@ -167,7 +171,7 @@ class Together:
         rarity, _ = self._judge.judge(records, statistics, Points(state.count, per_week))
         self._sums.put(due, state)
         self._records.put(due, records)
-        rarest = np.maximum(rarity.max(axis=1), NEVER).astype(np.float64)
+        rarest = np.where(several, rarity.max(axis=1), NEVER).astype(np.float64)
         return rarest, self._episodes.step(due, rarest, seconds)
 
     def _name_services(self, labels: Sequence[Labels]) -> None:
