@@ -12,6 +12,7 @@ from pynomaly.calendar.service import Calendar
 from pynomaly.detection.feedback import FeedbackKeeper, Handicaps, Teach
 from pynomaly.detection.joint import Relations
 from pynomaly.detection.repository import AnomalyLog, AnomalyRepository
+from pynomaly.detection.rules.config import AnomalyRule
 from pynomaly.detection.rules.repository import RuleRepository
 from pynomaly.detection.rules.service import AnomalyRules
 from pynomaly.detection.service import Judge, Progress
@@ -41,11 +42,16 @@ class Detection:
     events: SharedEvents
     heeding: list[Callable[[Handicaps], None]]
     rules: AnomalyRules
+    taking: list[Callable[[Sequence[AnomalyRule]], None]]
 
-    async def heed(self, take: Callable[[Handicaps], None]) -> None:
-        """What people say of anomalies counts for this judge, too."""
+    async def heed(
+        self, take: Callable[[Handicaps], None], rules: Callable[[Sequence[AnomalyRule]], None]
+    ) -> None:
+        """What people say of anomalies counts for this judge, too, and their rules do."""
         self.heeding.append(take)
+        self.taking.append(rules)
         await self.feedback.take_up()
+        await self.rules.take_up()
 
     def for_api(self, clock: Clock) -> APIRouter:
         """The routes that tell of anomalies, and of the rules for them."""
@@ -89,15 +95,21 @@ async def detect(
     site.scheduler.every("anomaly feedback", _RATIO_SECONDS, feedback.write)
     progress = (lambda: judge.progress) if judge else Progress
     series = judge.series if judge else tuple
+    taking: list[Callable[[Sequence[AnomalyRule]], None]] = [judge.take_rules] if judge else []
+
+    def hold(made: Sequence[AnomalyRule]) -> None:
+        for take in taking:
+            take(made)
+
     rules = AnomalyRules(
         settings.rules,
         RuleRepository(records),
         site.clock,
-        judge.take_rules if judge else lambda _: None,
+        hold,
         judge.matched if judge else tuple,
     )
     await rules.take_up()
-    return Detection(anomalies, feedback, progress, series, events, heeding, rules)
+    return Detection(anomalies, feedback, progress, series, events, heeding, rules, taking)
 
 
 async def judge_series(

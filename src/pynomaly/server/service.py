@@ -151,7 +151,7 @@ class Service:
         self._alerting = await self._notify(records, files)
         self._detection = await detect(self._site(), self._backend, records, self._calendar)
         self._watched = await watch_queries(
-            self._site(), self._backend, records, self._detection
+            self._site(), self._backend, records, self._detection, self._calendar
         )
         self._scraping = await self._scrape(files)
         self._schedule_upkeep(records, audit)

@@ -5,6 +5,7 @@ from functools import partial
 from fastapi import APIRouter
 
 from pynomaly.api import anomaly_backtest, detection_models
+from pynomaly.calendar.service import Calendar
 from pynomaly.detection.backtest.service import DetectionBacktests
 from pynomaly.detection.watched.config import WatchedQuery
 from pynomaly.detection.watched.models import ModelFiles, ModelRepository
@@ -71,7 +72,11 @@ class Watching:
 
 
 async def watch_queries(
-    site: Site, backend: Backend, records: Records, detection: Detection
+    site: Site,
+    backend: Backend,
+    records: Records,
+    detection: Detection,
+    calendar: Calendar | None = None,
 ) -> Watching:
     """Judge the watched queries from now on, and train them when they need it."""
     settings = site.configuration.components.anomaly_detection
@@ -88,10 +93,11 @@ async def watch_queries(
         budget=settings.budget,
         events=detection.events,
         bus=site.bus,
+        calendar=calendar,
     )
     await queries.start()
     site.undo.push_async_callback(queries.close)
-    await detection.heed(queries.take_handicaps)
+    await detection.heed(queries.take_handicaps, queries.take_rules)
     watching = Watching(queries, DetectionBacktests(backend.judging), site)
     await watching.begin()
     return watching

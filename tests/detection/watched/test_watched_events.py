@@ -5,13 +5,17 @@ from dataclasses import replace
 import pytest
 from watched_world import DAYS, World, trained
 
+from pynomaly.calendar.config import CalendarSettings
+from pynomaly.calendar.events import Event, EventKind, Occurrence
 from pynomaly.detection.documents import anomaly_document
 from pynomaly.detection.events import Anomaly, anomaly_id
+from pynomaly.detection.rules.config import AnomalyRule
 from pynomaly.detection.shared_events import SharedEvents
 from pynomaly.detection.watched.config import Algorithm, TrainingSettings, WatchedQuery
 from pynomaly.detection.watched.identity import metric_of
 from pynomaly.detection.watched.service import WatchedQueries
 from pynomaly.model.labels import Labels
+from pynomaly.model.matcher import Matcher, MatchOp
 
 
 def told(world: World) -> list[Anomaly]:
@@ -219,3 +223,40 @@ def test_an_event_with_no_trained_cause_names_no_algorithm(world: World) -> None
     one = Anomaly("1", labels, 1.0, 1.0, 0.0, 0.6, 0.9, 9, 5, 4, 6, "above", "level")
     assert anomaly_document(one)["algorithms"] == []
     assert anomaly_document(replace(one, watched=""))["watched_query"] is None
+
+
+async def test_a_rule_that_a_person_set_holds_for_trained_models_too(world: World) -> None:
+    await world.store(DAYS * 288)
+    async with world.watching() as watched:
+        await trained(watched)
+        only_below = {"matchers": ['host="a"'], "direction": "below"}
+        watched.take_rules([AnomalyRule.model_validate(only_below)])
+        await step(world, watched, value=90)
+        assert [each.labels["host"] for each in told(world)] == ["b"]
+
+
+class Maintenance:
+    """One event now, of one host, which is not to alarm."""
+
+    settings = CalendarSettings()
+
+    def between(self, since: float, until: float) -> list[Occurrence]:
+        event = Event(
+            id="1",
+            kind=EventKind.MAINTENANCE,
+            title="disks",
+            matchers=(Matcher("host", MatchOp.EQUAL, "a"),),
+            starts_at=since,
+            ends_at=until,
+            alarm=False,
+        )
+        return [Occurrence(event, since, until)]
+
+
+async def test_what_the_calendar_excludes_opens_no_anomaly(world: World) -> None:
+    await world.store(DAYS * 288)
+    world.calendar = Maintenance()
+    async with world.watching() as watched:
+        await trained(watched)
+        await step(world, watched, value=90)
+        assert [each.labels["host"] for each in told(world)] == ["b"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pynomaly.detection.excluded import Happenings
 from pynomaly.detection.repository import AnomalyRepository
 from pynomaly.detection.shared_events import SharedEvents
 from pynomaly.detection.watched.config import Algorithm, TrainingSettings, WatchedQuery
@@ -42,6 +43,7 @@ class World:
         )
         self.anomalies = AnomalyRepository(records)
         self.bus = Bus(self.clock)
+        self.calendar: Happenings | None = None
         self.settings = TrainingSettings.model_validate({"keep_versions": 2, "retrain_every": "1d"})
 
     @asynccontextmanager
@@ -57,6 +59,7 @@ class World:
             self.clock,
             events=SharedEvents(self.anomalies),
             bus=self.bus,
+            calendar=self.calendar,
         )
         await watched.start()
         yield watched

@@ -11,6 +11,9 @@ from pynomaly.detection import telemetry
 from pynomaly.detection.algorithms.calibration import HALF, PER_DECADE
 from pynomaly.detection.contract import Usual
 from pynomaly.detection.events import CAUSES_BETWEEN, Anomaly, anomaly_id
+from pynomaly.detection.excluded import Exclusions, Happenings
+from pynomaly.detection.rules.applied import Applied
+from pynomaly.detection.streaming.columns import Rows
 from pynomaly.detection.streaming.episodes import EpisodeMachine
 from pynomaly.detection.watched.config import WatchedQuery
 from pynomaly.detection.watched.identity import event_labels, metric_of
@@ -43,8 +46,14 @@ class QueryEpisodes:
     Of several algorithms one is rare more often than one alone: each must be rarer by as much.
     """
 
-    def __init__(self, query: WatchedQuery, budget: float) -> None:
+    def __init__(
+        self, query: WatchedQuery, budget: float, calendar: Happenings | None = None
+    ) -> None:
         self._query = query
+        self._calendar = calendar
+        self._exclusions = Exclusions(calendar)
+        self._events: list[Labels] = []
+        self.rules = Applied(budget)
         self._metric = metric_of(query.expr)
         self._machine = EpisodeMachine(0, budget * APART)
         self._rows: dict[Labels, int] = {}
@@ -81,8 +90,16 @@ class QueryEpisodes:
         rows = np.flatnonzero(~np.isnan(rarity))
         self._seen_at[rows] = at
         steps = np.full(len(rows), self._query.step)
-        handicap = np.array([handicaps.get(self._event_labels(names[r]), 0.0) for r in rows])
+        handicap = np.array([handicaps.get(self._events[row], 0.0) for row in rows.tolist()])
+        handicap = handicap + self._by_rules(said, rows)
+        since_ms = round((at - self._query.step) * 1000)
+        excluded = self._exclusions.between(since_ms, round(at * 1000), self._events)
+        if excluded is not None:
+            excluded = excluded.of(rows)
+            handicap = excluded.waits(handicap)
         changes = self._machine.step(rows, rarity[rows], steps, handicap)
+        if excluded is not None:
+            changes = excluded.told(changes)
         changed = [anomaly.closed(max(at, anomaly.peaked_at)) for anomaly in ended]
         for i in np.flatnonzero(changes.opened | changes.escalated).tolist():
             series = names[rows[i]]
@@ -115,6 +132,9 @@ class QueryEpisodes:
         self._seen_at = seen
         order = [*kept, *(each for each in wanted if each not in self._rows)]
         self._rows = {each: row for row, each in enumerate(order)}
+        self._events = [self._event_labels(each) for each in order]
+        self.rules.begin_anew()
+        self._exclusions = Exclusions(self._calendar)
         gone = [each for each in self._lasting if each not in wanted]
         return [self._lasting.pop(each) for each in gone]
 
@@ -127,6 +147,15 @@ class QueryEpisodes:
             rarity[rows] = np.fmax(rarity[rows], (one.scores - HALF) / PER_DECADE)
             count[rows] += np.isfinite(one.scores)
         return rarity - np.log10(np.maximum(count, 1))
+
+    def _by_rules(self, said: Sequence[Said], rows: Rows) -> NDArray[np.float64] | float:
+        """Decades that the rules want of these rows, by what the first algorithm expected."""
+        self.rules.look(self._events)
+        values, expected = np.full((2, len(self._rows)), np.nan)
+        for one in reversed(said):
+            at = np.array([self._rows[each] for each in one.labels], dtype=np.int64)
+            values[at], expected[at] = one.values, one.usual.expected
+        return self.rules.handicap(rows, values[rows], expected[rows])
 
     def _told(self, series: Labels, said: Sequence[Said], confidence: float, at: float) -> Anomaly:
         """The anomaly of a series as it is at this point, of which an episode opened or grew."""

@@ -11,6 +11,8 @@ import numpy as np
 from prometheus_client import Counter, Gauge
 
 from pynomaly.detection.events import Anomaly
+from pynomaly.detection.excluded import Happenings
+from pynomaly.detection.rules.config import AnomalyRule
 from pynomaly.detection.service import TOPIC
 from pynomaly.detection.shared_events import SharedEvents
 from pynomaly.detection.streaming.episodes import DEFAULT_BUDGET
@@ -78,7 +80,10 @@ class WatchedQueries:
         budget: float = DEFAULT_BUDGET,
         events: SharedEvents | None = None,
         bus: Bus | None = None,
+        calendar: Happenings | None = None,
     ) -> None:
+        self._calendar = calendar
+        self._rules: Sequence[AnomalyRule] = ()
         self._budget = budget
         self._events = events
         self._bus = bus
@@ -139,6 +144,12 @@ class WatchedQueries:
     def take_handicaps(self, decades: Mapping[Labels, float]) -> None:
         """From now on an anomaly of these series must be rarer, by so many decades, to begin."""
         self._handicaps = decades
+
+    def take_rules(self, rules: Sequence[AnomalyRule]) -> None:
+        """From now on these rules hold, and no others."""
+        self._rules = rules
+        for watched in self._watched.values():
+            watched.episodes.rules.take(rules)
 
     async def close(self) -> None:
         """Stop what is being trained."""
@@ -205,6 +216,7 @@ class WatchedQueries:
         start = end - max(each.context for each in loaded) * step
         history = await read_history(self._querier, watched.query.expr, start, end, step)
         times = local_times(history.seconds, self._zone)
+        await watched.episodes.rules.read_traffic(self._querier, end * 1000)
         said: list[Said] = []
         samples: list[Sample] = []
         for each in loaded:
@@ -238,7 +250,9 @@ class WatchedQueries:
         return over
 
     def _new(self, query: WatchedQuery, usual: Sequence[Algorithm]) -> _Watched:
-        return _Watched(query, _algorithms(query, usual), QueryEpisodes(query, self._budget))
+        episodes = QueryEpisodes(query, self._budget, self._calendar)
+        episodes.rules.take(self._rules)
+        return _Watched(query, _algorithms(query, usual), episodes)
 
     async def upkeep(self, due: float) -> None:
         """Train what has no model, an old one, or one that has drifted."""
