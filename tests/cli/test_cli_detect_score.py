@@ -103,3 +103,28 @@ def test_a_source_that_is_not_there_and_a_target_that_is_the_source_are_refused(
     assert "is the file that is read" in refused(
         tmp_path / "x.csv", "--out", tmp_path / "x.csv"
     ).replace("\n", " ")
+
+
+def test_a_holiday_is_like_a_sunday(tmp_path: Path) -> None:
+    """Nobody works on Ascension; 14 May 2026, a Thursday."""
+    noise = np.random.default_rng(3).normal(size=(8 * 7 + 1) * 24)
+    begin, closed = np.datetime64("2026-03-19T00:00:00"), "2026-05-14"
+    lines = ["timestamp,value"]
+    for hour, each in enumerate(noise):
+        at = begin + np.timedelta64(hour, "h")
+        day = str(at)[:10]
+        works = bool(np.is_busday(np.datetime64(day))) and day != closed and 9 <= hour % 24 < 17
+        lines.append(f"{str(at).replace('T', ' ')},{20 + 60 * works + each:.2f}")
+    (tmp_path / "office.csv").write_text("\n".join(lines) + "\n")
+
+    def most(*more: str) -> float:
+        score(tmp_path / "office.csv", "--out", tmp_path / "out.csv", *more)
+        with (tmp_path / "out.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        return max(float(row["anomaly_score"]) for row in rows if closed in row["timestamp"])
+
+    assert most() > 0.6
+    assert most("--holidays", "DE") < 0.5
+    assert "no country" in refused(
+        tmp_path / "office.csv", "--out", tmp_path / "out.csv", "--holidays", "Mars"
+    )

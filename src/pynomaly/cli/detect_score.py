@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from pynomaly.calendar.holidays import check_country, public_holidays
 from pynomaly.cli.output import err, out
+from pynomaly.detection.excluded import Excluded
 from pynomaly.detection.files import COLUMNS, score_series
 from pynomaly.detection.replay import PastSeries
 from pynomaly.model.errors import BadInput
@@ -39,16 +41,26 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the command was told: names of the columns, the zone of epochs, the budget."""
+    """What the command was told: names of the columns, the zone of epochs, the budget.
+
+    ``holidays``: a country, ``DE``, or a part of it, ``DE-BY``, whose holidays are like Sundays.
+    """
 
     timestamp: str
     value: str
     zone: str
     budget: float
+    holidays: str = ""
 
 
 def run(source: Path, target: Path, choices: Choices, *, jobs: int, as_json: bool) -> None:
     """Score a file or a folder and write the same files with five columns more."""
+    country, _, part = choices.holidays.partition("-")
+    if country:
+        try:
+            check_country(country, part)
+        except ValueError as error:
+            raise BadInput(f"--holidays: {error}") from error
     pairs = _pairs(source, target)
     batches = list(_batches(pairs))
     columns = (
@@ -164,8 +176,21 @@ def read_table(path: Path, choices: Choices) -> Table:
             raise BadInput(f"{path}, line {number}: {len(header)} cells are expected")
     seconds = _read_cells(path, [row[at] for row in rows], _time_reader(path, choices.zone))
     values = _read_cells(path, [row[value] for row in rows], _value)
-    series = PastSeries(np.floor(seconds).astype(np.int64), values)
+    local = np.floor(seconds).astype(np.int64)
+    series = PastSeries(local, values, _days_off(local, choices.holidays))
     return Table(path, header, rows, series)
+
+
+def _days_off(local: NDArray[np.int64], place: str) -> Excluded | None:
+    """Which of these local seconds are on a public holiday there."""
+    if not place:
+        return None
+    country, _, part = place.partition("-")
+    days, which = np.unique(local // 86_400, return_inverse=True)
+    dates = [date(1970, 1, 1) + timedelta(days=int(day)) for day in days]
+    off = np.array([each in public_holidays(country, part, each.year) for each in dates])
+    every = np.ones(len(local), dtype=np.bool_)
+    return Excluded(every, every, off[which]) if off.any() else None
 
 
 def _column(path: Path, header: list[str], name: str) -> int:
