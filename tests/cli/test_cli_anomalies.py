@@ -136,3 +136,21 @@ def test_what_makes_no_sense_is_said(
 ) -> None:
     found, said = server.run(*arguments)
     assert (found, words in said) == (code, True), said
+
+
+def test_what_moved_together_is_one_with_its_series_and_judged_as_one(server: Server) -> None:
+    one, two = (
+        keep(server, 600, service="shop", pod="a"),
+        keep(server, 590, service="shop", pod="b"),
+    )
+    code, said = server.run("list")
+    head, what, _, *members = said.splitlines()
+    assert code == 0
+    assert head.startswith(one.id)
+    assert what == "  2 series of queue_length with service=shop"
+    assert sorted(members) == [
+        f'    0.75  queue_length{{pod="{pod}", service="shop"}}' for pod in "ab"
+    ]
+    assert two.id in server.run("list", "--flat")[1]
+    server.run("feedback", one.id, "false")
+    assert {each.feedback for each in server.anomalies.found(0, time.time())} == {"false"}

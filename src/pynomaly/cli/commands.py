@@ -704,14 +704,20 @@ def detect_list(
     since: Annotated[
         str, typer.Option(help="Those that lasted at some time since, such as 24h.")
     ] = "24h",
+    flat: Annotated[
+        bool, typer.Option("--flat", help="Each series by itself, not what moved together as one.")
+    ] = False,
     json_: Json = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Anomalies of all series, the newest first, with what was expected and why."""
+    """Anomalies of all series, the newest first, with what was expected and why.
+
+    What began together in related series is one, with its series below it.
+    """
     from pynomaly.cli.anomalies import show
 
     with errors_in_a_line():
-        show(url, service=service, since=since, as_json=json_)
+        show(url, service=service, since=since, as_json=json_, flat=flat)
 
 
 @detect_app.command("feedback", epilog="Example: pynomaly detect feedback 9f2c4e0d1b6a7788 false")
@@ -749,14 +755,6 @@ def detect_score(
     timezone: Annotated[
         str, typer.Option(help="The zone of times that are epochs, for hours and weekdays.")
     ] = "UTC",
-    holidays: Annotated[
-        str,
-        typer.Option(
-            help="Whose public holidays are like Sundays: DE, or a part of it: DE-BY. [none]",
-            metavar="COUNTRY",
-            show_default=False,
-        ),
-    ] = "",
     jobs: Annotated[int, typer.Option(help="Processes [one for each processor].", min=0)] = 0,
     as_json: Json = False,
 ) -> None:
@@ -769,7 +767,7 @@ def detect_score(
     from pynomaly.cli import detect_score as command
 
     with errors_in_a_line():
-        choices = command.Choices(timestamp, value, timezone, budget, holidays)
+        choices = command.Choices(timestamp, value, timezone, budget)
         command.run(source, target, choices, jobs=jobs, as_json=as_json)
 
 
