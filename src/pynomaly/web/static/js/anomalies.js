@@ -159,7 +159,7 @@ function detail(anomaly) {
   const rule = () => openRule({ labels: several ? anomaly.shared_labels : anomaly.labels, direction: anomaly.direction, comment: "" });
   const buttons = h("div.links", { role: "group", "aria-label": "Was it real?" },
     say("real", "Real", "It was worth knowing"), say("false", "False alarm", "For 30 days anomalies of this series must be ten times rarer to be told"),
-    h("button.button", { type: "button", onclick: rule }, falls ? "Never tell falls of this …" : "Never tell rises of this …"),
+    h("button.button", { type: "button", onclick: rule }, MISSING.has(anomaly.cause) ? "Never tell that this is missing …" : falls ? "Never tell falls of this …" : "Never tell rises of this …"),
     h("button.button", { type: "button", onclick: () => showTime(anomaly) }, icon("i-clock"), "Show its time"));
   return h("div.detail.beside", {}, h("div", {}, facts, buttons, company), chart);
 }
