@@ -86,3 +86,43 @@ class Columns:
             int(np.prod(column.shape, dtype=np.int64)) * np.dtype(column.dtype).itemsize
             for column in self.SPEC.values()
         )
+
+
+@dataclass(slots=True)
+class Lanes(Columns):
+    """Columns that lie the other way: one lane for each series, ``[*shape, series]``.
+
+    Work on all series then runs along the memory, which is several times faster than over the
+    few numbers of one series after the other.
+    """
+
+    @classmethod
+    def blank(cls, rows: int) -> Self:
+        """The state of so many series of which nothing is known yet."""
+        found = {
+            name: np.full((*column.shape, rows), column.first, dtype=column.dtype)
+            for name, column in cls.SPEC.items()
+        }
+        return cls(**found)
+
+    def view(self, rows: slice) -> Self:
+        """These rows themselves."""
+        return type(self)(*[getattr(self, name)[..., rows] for name in self.SPEC])
+
+    def take(self, rows: Rows) -> Self:
+        """A copy of these rows."""
+        return type(self)(*[getattr(self, name).take(rows, axis=-1) for name in self.SPEC])
+
+    def put(self, rows: Rows, block: Self) -> None:
+        """Write back what ``take`` gave for the same rows."""
+        for name in self.SPEC:
+            getattr(self, name)[..., rows] = getattr(block, name)
+
+    @classmethod
+    def of_arrays(cls, prefix: str, arrays: Mapping[str, AnyArray]) -> Self:
+        """What ``arrays`` gave; raises as that of ``Columns``."""
+        found = {name: np.array(arrays[f"{prefix}.{name}"]) for name in cls.SPEC}
+        for name, column in cls.SPEC.items():
+            if found[name].shape[:-1] != column.shape or found[name].dtype != column.dtype:
+                raise ValueError(f"{prefix}.{name} is of another version")
+        return cls(**found)

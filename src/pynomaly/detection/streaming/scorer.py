@@ -8,32 +8,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pynomaly.detection.streaming import predictor as prediction
-from pynomaly.detection.streaming import statistics
-from pynomaly.detection.streaming.columns import AnyArray, Column, Columns, FloatArray, Rows
+from pynomaly.detection.streaming import recurrence, statistics
+from pynomaly.detection.streaming.columns import AnyArray, Column, Columns, FloatArray, Lanes, Rows
 from pynomaly.detection.streaming.novelty import Novelty
 from pynomaly.detection.streaming.predictor import Predictor
 from pynomaly.detection.streaming.rarity import MIN_POINTS, NEVER, RarityJudge, Records, records_of
+from pynomaly.detection.streaming.recurrence import Yesterday
 from pynomaly.detection.streaming.statistics import TAILS, Averages
 
-_BLOCK_ROWS = 2048
-"""Series that are worked on at once: their state fits into the processor's cache."""
+_BLOCK_ROWS = 16_384
+"""Series that are worked on at once: with fewer, calling NumPy costs more than the work."""
 _MOST = 1e15
 _WEEK = 604_800.0
 _FIRST_INTERVAL = 60.0
 
-_RECENT_POINTS = 60
-_USUAL_POINTS = 6000
+_RECENT_POINTS = np.float32(60.0)
+_USUAL_POINTS = np.float32(6000.0)
 _WEIGHT = np.float32(2.0)
 """Of what the last points have in common, beside the newest point alone."""
 _EXTREME = np.float32(5.0)
-_GATHERING = 0.6
+_GATHERING = np.float32(0.75)
 """Decades by which the sum is commoner than the rarity of one point; measured likewise."""
 
 HALF = 0.5
 """The score of what is to be expected about once a week."""
 PER_DECADE = 0.1
 """How much each tenfold rarity adds to the score."""
-_TOGETHER = 0.6
+_TOGETHER = np.float32(0.6)
 """Decades by which the rarest of ten statistics is commoner than one of them alone; measured on
 generated series without anomalies (``make bench-detection``)."""
 
@@ -56,7 +57,7 @@ class Normaliser(Columns):
 
 
 @dataclass(slots=True)
-class Evidence(Columns):
+class Evidence(Lanes):
     """Running means of the rarity of each series' points, in decades: of late, and usual."""
 
     recent: FloatArray
@@ -89,6 +90,16 @@ class Scored(NamedTuple):
     direction: NDArray[np.float64]
 
 
+class _Found(NamedTuple):
+    """What was found at one point of each series; see ``Scored``."""
+
+    rarity: FloatArray
+    gathered: FloatArray
+    known: NDArray[np.bool_]
+    cause: NDArray[np.int64]
+    direction: NDArray[np.float64]
+
+
 class _Points(NamedTuple):
     """One new point of each series; see ``StreamScorer.update``."""
 
@@ -106,6 +117,7 @@ class _State:
     averages: Averages
     novelty: Novelty
     records: Records
+    yesterday: Yesterday
     evidence: Evidence
 
     @classmethod
@@ -132,6 +144,7 @@ _KINDS: tuple[type[Columns], ...] = (
     Averages,
     Novelty,
     records_of(TAILS),
+    Yesterday,
     Evidence,
 )
 
@@ -235,17 +248,28 @@ class StreamScorer:
         if new.any():
             prediction.begin(predictor, y, new)
             statistics.begin(block.averages, y, new)
-            self._judge.begin(block.records, new)
         predictor.count += 1
         per_week = (_WEEK / interval).astype(np.float32)
-        forecast = prediction.predict(predictor, points.season)
+        forecast = prediction.predict(predictor, _common(points.season))
         measured = statistics.measure(block.averages, block.novelty, predictor, forecast, y)
         rarity, half_band = self._judge.judge(
             block.records, measured.statistics, measured.quanta, predictor.count, per_week
         )
         prediction.learn(predictor, forecast, y, per_week / np.float32(7.0))
-        half_band = measured.scale * half_band
-        return _verdict(block.normaliser, block.evidence, forecast.value, half_band, rarity, y)
+        found = self._found(block, rarity, _common(points.seconds), np.sign(y - forecast.value))
+        return _verdict(block.normaliser, found, forecast.value, measured.scale * half_band)
+
+    @staticmethod
+    def _found(
+        block: "_State", rarity: FloatArray, seconds: NDArray[np.int64], direction: FloatArray
+    ) -> _Found:
+        cause = rarity.argmax(axis=0)
+        rarest = rarity[cause, np.arange(len(cause))]
+        known = rarest > NEVER
+        rarest -= recurrence.relief(block.yesterday, rarest, seconds)
+        rarest -= _TOGETHER
+        gathered = _gathered(block.evidence, rarest, known)
+        return _Found(rarest, gathered, known, cause, direction.astype(np.float64))
 
 
 def _normalised(
@@ -272,41 +296,34 @@ def _normalised(
     return y, _interval(state.interval)
 
 
+def _common(seconds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The one time of all series if it is the same, as it mostly is."""
+    return seconds[:1] if (seconds == seconds[0]).all() else seconds
+
+
 def _interval(seen: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(seen > 0, seen, _FIRST_INTERVAL)
 
 
 def _verdict(
-    normaliser: Normaliser,
-    evidence: Evidence,
-    forecast: FloatArray,
-    half_band: FloatArray,
-    rarity: FloatArray,
-    values: FloatArray,
+    normaliser: Normaliser, found: _Found, expected: FloatArray, half_band: FloatArray
 ) -> Scored:
-    cause = rarity.argmax(axis=1)
-    rarest = rarity[np.arange(len(rarity)), cause].astype(np.float64)
-    unknown = rarest <= NEVER
-    rarest -= _TOGETHER
-    gathered = _gathered(evidence, rarest, ~unknown)
-    score = np.clip(HALF + PER_DECADE * (rarest + gathered), 0.0, 1.0)
+    """What was found, in the unit of each series."""
+    score = np.clip(HALF + PER_DECADE * (found.rarity + found.gathered).astype(np.float64), 0, 1)
     unit = np.where(normaliser.unit > 0, normaliser.unit, 1.0)
-    expected = normaliser.origin + forecast.astype(np.float64) * unit
+    middle = normaliser.origin + expected.astype(np.float64) * unit
     half = half_band.astype(np.float64) * unit
-    for each in (score, expected, half):
-        each[unknown] = np.nan
-    direction = np.sign(values - forecast).astype(np.float64)
-    return Scored(score, expected, expected - half, expected + half, rarest, cause, direction)
+    for each in (score, middle, half):
+        each[~found.known] = np.nan
+    rarity = found.rarity.astype(np.float64)
+    return Scored(score, middle, middle - half, middle + half, rarity, found.cause, found.direction)
 
 
-def _gathered(
-    state: Evidence, rarity: NDArray[np.float64], known: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _gathered(state: Evidence, rarity: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
     """Decades that the last points add together: how much rarer they are than is usual here."""
-    now = np.clip(rarity, -_EXTREME, _EXTREME).astype(np.float32)
+    now = np.clip(rarity, -_EXTREME, _EXTREME)
     state.points += known
+    seen = np.maximum(state.points, 1).astype(np.float32)
     for mean, points in ((state.recent, _RECENT_POINTS), (state.usual, _USUAL_POINTS)):
-        pace = np.maximum(np.minimum(state.points, points), 1)
-        np.copyto(mean, mean + (now - mean) / pace, where=known, casting="same_kind")
-    found: NDArray[np.float64] = _WEIGHT * (state.recent - state.usual).astype(np.float64)
-    return found - _GATHERING
+        mean += (now - mean) / np.minimum(seen, points) * known
+    return _WEIGHT * (state.recent - state.usual) - _GATHERING

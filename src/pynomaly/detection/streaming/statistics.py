@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pynomaly.detection.streaming import novelty
-from pynomaly.detection.streaming.columns import Column, Columns, FloatArray
+from pynomaly.detection.streaming.columns import Column, FloatArray, Lanes
 from pynomaly.detection.streaming.novelty import Novelty
-from pynomaly.detection.streaming.predictor import YOUNG, Forecast, Predictor
+from pynomaly.detection.streaming.predictor import YOUNG, Forecast, Predictor, unrest
 from pynomaly.detection.streaming.rarity import Tail
 
 TAILS = (
@@ -35,16 +35,15 @@ series without anomalies; see docs/concepts/anomaly-score.md."""
 RESIDUAL = 0
 """The statistic that bounds the band around what is expected."""
 
-_POINTS = np.array([4, 10, 10, 30, 6, 24, 24], dtype=np.float32)
+_POINTS = np.array([[4], [10], [10], [30], [6], [24], [24]], dtype=np.float32)
 """What the running means look back on: residual (2), its size (2), level (2), season."""
 _LEVELS = slice(4, 6)
 _SEASON = 6
-_UNIT_OF = np.array([0, 0, 0, 0, 0, 1, 1, 1, 2, 2])
-"""The unit of each statistic: usual residual, spread, or the value's own."""
+_OF_RESIDUAL, _OF_LEVEL = slice(0, 5), slice(5, 8)
 _STEP_SHARE = np.array(
     [1, 1 / 4, 1 / 10, 1 / 10, 1 / 30, 1, 1 / 6, 1 / 24, 1 / 24, novelty.WINDOW**-0.5],
     dtype=np.float32,
-)
+)[:, np.newaxis]
 """How much of one step of the value shows in each statistic."""
 _MOST = np.float32(1e4)
 _LEAST_STEP = np.float32(0.05)
@@ -52,7 +51,7 @@ _LEAST_STEP = np.float32(0.05)
 
 
 @dataclass(slots=True)
-class Averages(Columns):
+class Averages(Lanes):
     """Running means of what the statistics are made of.
 
     ``step``: the smallest change that was seen, 0 before the first: the value's granularity.
@@ -69,7 +68,7 @@ class Measured:
     """The statistics of one point of each series.
 
     ``statistics`` and ``quanta`` (what one step of the value does to each): float32
-    ``[series, len(TAILS)]``; ``scale``: the usual size of a residual, ``[series]``.
+    ``[len(TAILS), series]``; ``scale``: the usual size of a residual at this hour, ``[series]``.
     """
 
     statistics: FloatArray
@@ -79,7 +78,7 @@ class Measured:
 
 def begin(state: Averages, values: FloatArray, new: NDArray[np.bool_]) -> None:
     """Let the means of the level start where the series is."""
-    state.means[new, _LEVELS] = values[new, np.newaxis]
+    state.means[_LEVELS, new] = values[new]
 
 
 def measure(
@@ -90,37 +89,44 @@ def measure(
     values: FloatArray,
 ) -> Measured:
     """Take in ``values``, float32 ``[series]``, and say how unusual they are."""
-    _follow_step(state, np.abs(values - predictor.last[:, 0]))
+    _follow_step(state, np.abs(values - predictor.last[0]))
     long, step = predictor.long, state.step
     floor = step * _LEAST_STEP
     least = np.abs(long) * np.float32(1e-9) + np.float32(1e-12)
     scale = np.maximum(predictor.scale, floor) + least
-    residual = np.clip((values - forecast.value) / scale, -_MOST, _MOST)
+    here = scale * unrest(predictor, forecast, floor, scale)
+    residual = np.clip((values - forecast.value) / here, -_MOST, _MOST)
     young = predictor.count <= YOUNG
     residual[young] = 0.0
     spread = np.sqrt(predictor.spread) + floor + least
 
     now = np.empty_like(state.means)
-    now[:, :2] = residual[:, np.newaxis]
-    now[:, 2:4] = np.abs(residual)[:, np.newaxis]
-    now[:, _LEVELS] = values[:, np.newaxis]
-    now[:, _SEASON] = (values - forecast.usual[:, 0]) * forecast.known[:, 0]
-    state.means += (now - state.means) / _POINTS
+    now[:2] = residual
+    now[2:4] = np.abs(residual)
+    now[_LEVELS] = values
+    now[_SEASON] = (values - forecast.usual) * forecast.day.known
+    now -= state.means
+    now /= _POINTS
+    state.means += now
 
-    found = np.empty((len(values), len(TAILS)), dtype=np.float32)
-    found[:, 0] = residual
-    found[:, 1:5] = state.means[:, :4]
-    found[:, 5] = values
-    found[:, 6:8] = state.means[:, _LEVELS]
-    found[:, 5:8] -= long[:, np.newaxis]
-    found[:, 5:8] /= spread[:, np.newaxis]
-    found[young, 5:8] = 0.0
-    found[:, 8] = state.means[:, _SEASON]
+    found = np.empty((len(TAILS), len(values)), dtype=np.float32)
+    found[0] = residual
+    found[1:5] = state.means[:4]
+    found[5] = values
+    found[6:8] = state.means[_LEVELS]
+    found[_OF_LEVEL] -= long
+    found[_OF_LEVEL] /= spread
+    found[_OF_LEVEL, young] = 0.0
+    found[8] = state.means[_SEASON]
     np.abs(found, out=found)
-    found[:, 9] = novelty.distance(windows, values, predictor.count)
+    found[9] = novelty.distance(windows, values, predictor.count)
 
-    units = np.stack((step / scale, step / spread, step), axis=1)
-    return Measured(found, units[:, _UNIT_OF] * _STEP_SHARE, scale)
+    quanta = np.empty_like(found)
+    quanta[_OF_RESIDUAL] = step / scale
+    quanta[_OF_LEVEL] = step / spread
+    quanta[8:] = step
+    quanta *= _STEP_SHARE
+    return Measured(found, quanta, here)
 
 
 def _follow_step(state: Averages, change: FloatArray) -> None:
