@@ -207,6 +207,7 @@ class Stage:
                 explainer,
                 self.alerting.reports,
                 self._rerouting(clock),
+                self.alerting.cluster.members,
             )
             await self.alerting.close()
             self._queries.shutdown()

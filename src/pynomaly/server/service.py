@@ -488,6 +488,7 @@ class Service:
                     self._explainer(),
                     self._alerting.reports,
                     self._routing.backtests,
+                    self._alerting.cluster.members,
                 ),
                 anomalies=self._detection.for_pages(),
                 detection=self._watched.for_pages(),

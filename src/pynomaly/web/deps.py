@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pynomaly.alerting.backtest.service import RoutingBacktests
+from pynomaly.alerting.cluster.member import Member
 from pynomaly.alerting.delivery.service import DeliveryService
 from pynomaly.alerting.explain.service import Explainer
 from pynomaly.alerting.manager import AlertManager
@@ -118,13 +119,17 @@ class NoRules:
 
 @dataclass(frozen=True, slots=True)
 class AlertingDeps:
-    """What the pages of alerts stand on; without ``rerouting`` there are no backtests of it."""
+    """What the pages of alerts stand on; without ``rerouting`` there are no backtests of it.
+
+    ``alertmanagers``: those that alerts are sent to, which then route and deliver.
+    """
 
     manager: AlertManager
     deliveries: DeliveryService
     explainer: Explainer
     reports: NoiseReports
     rerouting: RoutingBacktests | None = None
+    alertmanagers: Callable[[], Sequence[Member]] = tuple
 
 
 @dataclass(frozen=True, slots=True)

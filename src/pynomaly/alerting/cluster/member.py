@@ -70,6 +70,11 @@ class Member:
         """What is wrong with it; empty for nothing."""
         return self.away or self.refused
 
+    @property
+    def waiting(self) -> int:
+        """How many alerts wait to be sent."""
+        return len(self._waiting)
+
     def told_at(self, fingerprint: str) -> float:
         """When it last took an alert (epoch seconds); 0 for never, or long ago."""
         return self._told.get(fingerprint, 0.0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pynomaly.alerting.alerts.alert import ReceivedAlert
+from pynomaly.alerting.cluster.member import Member
 from pynomaly.alerting.delivery.letter import DeadLetter
 from pynomaly.alerting.explain.service import Explainer
 from pynomaly.alerting.notifications.history import HistoryFilter, Sent
@@ -94,3 +95,8 @@ def letter_json(letter: DeadLetter) -> Snapshot:
         "times": letter.times,
         "reason": letter.reason,
     }
+
+
+def member_json(member: Member) -> Snapshot:
+    """An Alertmanager that alerts are sent to, and how it is."""
+    return {"url": member.base, "trouble": member.trouble, "waiting": member.waiting}

@@ -12,7 +12,12 @@ from pynomaly.web.alerts import silences
 from pynomaly.web.alerts.board import AlertBoard
 from pynomaly.web.alerts.calendar import Planner, add_calendar
 from pynomaly.web.alerts.chart import chart_of
-from pynomaly.web.alerts.deliveries import DeliverySearch, deliveries_json, letter_json
+from pynomaly.web.alerts.deliveries import (
+    DeliverySearch,
+    deliveries_json,
+    letter_json,
+    member_json,
+)
 from pynomaly.web.alerts.noise import add_noise
 from pynomaly.web.alerts.rerouting import add_rerouting
 from pynomaly.web.alerts.routing import RouteSpec, tree_json, where_to
@@ -116,7 +121,10 @@ def _add_deliveries(routes: APIRouter, alerting: AlertingDeps) -> None:
         search = DeliverySearch(since, until, receiver, outcome, text)
         letters = [letter_json(letter) for letter in alerting.deliveries.letters.all()]
         found = await deliveries_json(search, alerting.explainer)
-        return _json({**found, "dead": letters, "receivers": sorted(alerting.manager.setup.ways)})
+        members = [member_json(member) for member in alerting.alertmanagers()]
+        receivers = sorted(alerting.manager.setup.ways)
+        shown = {"dead": letters, "receivers": receivers, "alertmanagers": members}
+        return _json({**found, **shown})
 
     @routes.post("/dead-letters/{identity}/resend", dependencies=_WRITE)
     async def resend(identity: str, request: Request) -> Response:

@@ -43,6 +43,7 @@ function detail(sent) {
 
 const empty = (filtered) => (filtered
   ? [h("strong", {}, "No notification matches"), h("span", {}, `In ${rangeText().toLowerCase()}. Take a longer range, or another filter.`)]
+  : last?.alertmanagers.length ? [h("strong", {}, "Nothing was delivered from here"), h("span", {}, "The Alertmanagers above deliver; their pages say who was told.")]
   : [h("strong", {}, "Nobody was told of anything"), h("span", {}, boot.alerting ? `No notification went out in ${rangeText().toLowerCase()}. A longer range may have some.` : "This server routes no alerts.")]);
 
 const list = new List($("#list"), { grid: "delivery-grid", head: ["Outcome", "Receiver", "By", "What", "Attempts", "When"], row, detail, empty });
@@ -90,11 +91,23 @@ function drawDead(dead) {
   place.replaceChildren(...(dead.length ? [h("h2.over-list", {}, icon("s-critical", "shape"), ` ${dead.length} could not be delivered`), h("ul.rows.trouble", {}, dead.map(letter))] : []));
 }
 
+/** Where alerts go to Alertmanagers, they are who tells people. */
+function drawMembers(members) {
+  const place = $("#alertmanagers");
+  place.hidden = !members.length;
+  const row = ({ url, trouble, waiting }) => h("li", {}, h("div.row", {}, h("span.what", {}, trouble ? status("critical", "trouble") : status("good", "told")),
+    h("span.why", { title: trouble }, h("a", { href: url, rel: "noreferrer" }, url), trouble ? ` ${trouble}` : ""), h("span.when", {}, waiting ? `${waiting.toLocaleString()} alerts wait` : "")));
+  place.replaceChildren(...(members.length ? [h("p.note", {}, "Alerts go to these Alertmanagers, which route and deliver; their pages say who was told."), h("ul.rows", {}, members.map(row))] : []));
+}
+
 function draw(data) {
   last = data;
+  drawMembers(data.alertmanagers);
   const { total, failed, cut, deliveries, dead } = data;
   const of = `${total} ${total === 1 ? "notification" : "notifications"}`;
-  if (dead.length) answer("critical", `${dead.length} not delivered; ${of}`);
+  const troubled = data.alertmanagers.filter(({ trouble }) => trouble).length;
+  if (data.alertmanagers.length) answer(troubled ? "critical" : "good", troubled ? `${troubled} of ${data.alertmanagers.length} Alertmanagers in trouble` : `${data.alertmanagers.length} Alertmanagers`);
+  else if (dead.length) answer("critical", `${dead.length} not delivered; ${of}`);
   else answer(failed ? "warning" : total ? "good" : "plain", total ? `${of}${failed ? `, ${failed} not delivered at first` : ", all delivered"}` : "Nobody");
   const filtered = Boolean(filter.text || filter.receiver || filter.outcome);
   list.show(deliveries.map((each) => ({ id: each.id, key: JSON.stringify(each), data: each })), filtered);
