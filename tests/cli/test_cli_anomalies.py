@@ -17,11 +17,14 @@ from pynomaly.access.asgi import AccessMiddleware
 from pynomaly.access.config import AccessSettings
 from pynomaly.access.gate import Gate
 from pynomaly.api import anomalies as anomalies_api
+from pynomaly.api import anomaly_rules as anomaly_rules_api
 from pynomaly.api.app import create_app
 from pynomaly.cli.commands import app
 from pynomaly.detection.events import Anomaly, anomaly_id
 from pynomaly.detection.feedback import FeedbackKeeper
 from pynomaly.detection.repository import AnomalyRepository
+from pynomaly.detection.rules.repository import RuleRepository
+from pynomaly.detection.rules.service import AnomalyRules
 from pynomaly.model.clock import SystemClock
 from pynomaly.model.labels import Labels
 from pynomaly.storage.bus import Bus
@@ -43,7 +46,12 @@ class Server:
         keeper = FeedbackKeeper(
             self.anomalies, clock, Bus(clock), MemorySamples(), lambda decades: None
         )
-        routes = create_app([anomalies_api.router(self.anomalies, keeper, clock)])
+        rules = AnomalyRules([], RuleRepository(self.records), clock, lambda rules: None)
+        routers = [
+            anomaly_rules_api.router(rules),
+            anomalies_api.router(self.anomalies, keeper, clock),
+        ]
+        routes = create_app(routers)
         guarded = AccessMiddleware(routes, Gate(AccessSettings(), ports=[self.port]), None)
         self.server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning", lifespan="off"))
         serve = self.server.serve
@@ -154,3 +162,26 @@ def test_what_moved_together_is_one_with_its_series_and_judged_as_one(server: Se
     assert two.id in server.run("list", "--flat")[1]
     server.run("feedback", one.id, "false")
     assert {each.feedback for each in server.anomalies.found(0, time.time())} == {"false"}
+
+
+def test_rules_are_made_listed_and_removed(server: Server) -> None:
+    assert "There are no anomaly rules" in server.run("rules", "list")[1]
+    code, made = server.run(
+        *("rules", "add", "service=shop", "metric=queue_length", "--direction", "above"),
+        *("--traffic-metric", "requests_total", "--traffic-at-least", "2"),
+    )
+    assert code == 0
+    assert "tells only what is above expected; only while requests_total is 2 or more" in made
+    id_ = made.split()[0]
+    (listed,) = json.loads(server.run("rules", "list", "--json")[1])
+    assert (listed["id"], listed["matchers"]) == (id_, ["service=shop", "metric=queue_length"])
+    assert server.run("rules", "remove", id_) == (0, f"Removed {id_}.\n")
+    code, said = server.run("rules", "remove", id_)
+    assert (code, f"There is no anomaly rule {id_}" in said) == (1, True)
+
+
+def test_what_was_said_is_taken_back(server: Server) -> None:
+    one = keep(server, 60, service="shop")
+    server.run("feedback", one.id, "false")
+    code, said = server.run("feedback", one.id, "none", "--json")
+    assert (code, json.loads(said)["feedback"]) == (0, None)
