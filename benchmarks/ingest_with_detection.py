@@ -37,7 +37,9 @@ def run(folder: Path) -> list[Table]:
     )
     shards = [
         Family([family.labels[i] for i in part], family.values[part])
-        for family in [counters(http_series(SERIES, "http_requests_total"), steps, seed=1)]
+        for family in [
+            counters(http_series(SERIES, "http_requests_total"), max(steps, _HISTORY_STEPS), seed=1)
+        ]
         for part in np.array_split(np.arange(SERIES), SENDERS)
     ]
     figures: dict[str, list[list[float]]] = {"off": [], "on": []}
