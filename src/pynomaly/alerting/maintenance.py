@@ -1,11 +1,13 @@
 """Windows of maintenance: while one lasts, nobody is told of the alerts that it concerns."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from operator import attrgetter
 from typing import Protocol
 
+from pynomaly.alerting.silences.index import demanded
 from pynomaly.alerting.verdict import Verdict
 from pynomaly.calendar.events import EventKind, Occurrence
-from pynomaly.model.labels import Labels
+from pynomaly.model.labels import Labels, service_of
 from pynomaly.model.matcher import MatchOp
 from pynomaly.model.times import utc
 
@@ -15,6 +17,7 @@ WATCHDOG = "Watchdog"
 
 _NAME = "alertname"
 _MAINTENANCE = frozenset({EventKind.MAINTENANCE})
+_begin = attrgetter("starts_at", "event.id")
 _AHEAD = 60.0
 """Seconds for which the calendar is asked at once."""
 
@@ -55,17 +58,18 @@ class MaintenanceWindows:
     ) -> None:
         self._windows = windows or NoWindows()
         self._spared = frozenset(spared)
-        self._known: Sequence[Occurrence] = ()
+        self._known = _Shelves(())
         self._version = -1
         self._from = self._until = 0.0
 
     def windows(self, labels: Labels, at: float) -> list[Occurrence]:
         """Those that hold an alert of these labels at a time, the first to begin first."""
-        return [
-            each
-            for each in self._around(at)
-            if each.active(at) and holds(each, labels, self._spared)
-        ]
+        known = self._around(at)
+        if known.empty:
+            return []
+        found = {id(each): each for each in known.candidates(labels) if each.active(at)}
+        held = [each for each in found.values() if holds(each, labels, self._spared)]
+        return sorted(held, key=_begin)
 
     def between(self, since: float, until: float) -> Sequence[Occurrence]:
         """Every window that lies at least partly in ``[since, until]``."""
@@ -79,14 +83,43 @@ class MaintenanceWindows:
         """Why an alert of these labels is held back; None if it is not."""
         return verdict_of(self.windows(labels, at))
 
-    def _around(self, at: float) -> Sequence[Occurrence]:
+    def _around(self, at: float) -> "_Shelves":
         """What lasts at this time, and a little more; the calendar is asked once a minute."""
         if self._version != self._windows.version or not self._from <= at < self._until:
             # The version first: what changes while it is asked is asked for again.
             self._version = self._windows.version
-            self._known = self.between(at, at + _AHEAD)
+            self._known = _Shelves(self.between(at, at + _AHEAD))
             self._from, self._until = at, at + _AHEAD
         return self._known
+
+
+class _Shelves:
+    """Windows by a label that alerts must have to be held by them, as far as there is one."""
+
+    def __init__(self, windows: Sequence[Occurrence]) -> None:
+        self._by_label: dict[tuple[str, str], list[Occurrence]] = {}
+        self._others: list[Occurrence] = []
+        for window in windows:
+            pairs = demanded(window.event.matchers)
+            for pair in pairs:
+                self._by_label.setdefault(pair, []).append(window)
+            if not pairs:
+                self._others.append(window)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is none."""
+        return not (self._by_label or self._others)
+
+    def candidates(self, labels: Labels) -> Iterator[Occurrence]:
+        """Every window that can hold an alert of these labels, and a few more."""
+        yield from self._others
+        if not self._by_label:
+            return
+        for pair in labels.pairs:
+            yield from self._by_label.get(pair, ())
+        # A matcher of ``service`` takes also what the product knows by another label.
+        yield from self._by_label.get(("service", service_of(labels)), ())
 
 
 def holds(window: Occurrence, labels: Labels, spared: Collection[str]) -> bool:
