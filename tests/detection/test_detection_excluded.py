@@ -14,9 +14,10 @@ from pynomaly.calendar.config import CalendarSettings
 from pynomaly.calendar.events import Event, EventKind, Occurrence
 from pynomaly.calendar.matchers import parse_matchers
 from pynomaly.calendar.service import Calendar
+from pynomaly.detection.backtest.work import JUDGE, Work, run
 from pynomaly.detection.config import DetectionSettings
 from pynomaly.detection.events import Anomaly
-from pynomaly.detection.excluded import Exclusions
+from pynomaly.detection.excluded import Exclusions, excluded_of_all
 from pynomaly.detection.gaps.findings import GAPS
 from pynomaly.detection.service import Judge
 from pynomaly.model.clock import FakeClock
@@ -340,3 +341,55 @@ def test_the_season_of_a_holiday_is_that_of_the_last_such_day(
     found = Exclusions(calendar).between(at - 1000, at, rows("a"))
     assert found is not None
     assert found.season(np.array([thursday])).tolist() == [thursday - seconds_before]
+
+
+# What was, looked at later
+
+STEP = 300
+LEAP = 4 * 288 - 60
+
+
+class Grid:
+    """Four days of a series that leaps late in the last, with an event then."""
+
+    def __init__(self, **effect: bool) -> None:
+        self.at = START + STEP * np.arange(4 * 288)
+        self.values = 50 + np.random.default_rng(2).normal(0, 1, 4 * 288)
+        self.values[LEAP : LEAP + 5] += 60
+        begin = float(self.at[LEAP]) - 60
+        window = replace(ROLLOUT, starts_at=begin, ends_at=begin + 6 * STEP, **effect)  # type: ignore[arg-type]
+        self.labels = Labels({"__name__": "busy", "service": "checkout"})
+        self.calendar = Written(window)
+
+    def told(self) -> list[float]:
+        """How much each algorithm tells at the greatest budget."""
+        seconds = np.floor(self.at).astype(np.int64)
+        excluded = excluded_of_all(self.calendar, [self.labels], seconds)
+        work = Work(
+            (JUDGE, "statistical"),
+            [dict(self.labels)],
+            self.values[np.newaxis],
+            seconds,
+            seconds,
+            LEAP - 30,
+            excluded,
+        )
+        found = run(work, lambda share: None)
+        assert found["notes"] == []
+        return [each["events"][4] for each in found["algorithms"]]
+
+
+@pytest.mark.parametrize("learn", [True, False])
+def test_a_backtest_tells_nothing_of_what_events_do_not_tell(learn: bool) -> None:
+    assert Grid(alarm=False, learn=learn).told() == [0, 0]
+    assert min(Grid(alarm=True, learn=learn).told()) >= 1
+
+
+def test_what_is_not_learnt_is_left_out_of_what_is_trained_on() -> None:
+    grid = Grid(learn=False)
+    seconds = np.floor(grid.at).astype(np.int64)
+    (its,) = excluded_of_all(grid.calendar, [grid.labels], seconds)
+    assert its is not None
+    assert np.flatnonzero(~its.learn).tolist() == list(range(LEAP, LEAP + 6))
+    assert excluded_of_all(grid.calendar, [Labels({"service": "search"})], seconds) == [None]
+    assert excluded_of_all(None, [grid.labels], seconds) == [None]

@@ -164,6 +164,18 @@ class _Column:
         self.codes = self.codes[rows[rows < len(self.codes)]]
 
 
+def excluded_of_all(
+    calendar: Happenings | None, series: Sequence[Labels], at: NDArray[np.int64]
+) -> list[Excluded | None]:
+    """What the calendar excludes of each of these series, at these epoch seconds, which rise."""
+    if calendar is None or not len(at):
+        return [None] * len(series)
+    found = calendar.between(float(at[0]), float(at[-1]))
+    like = calendar.settings.holiday_like
+    seconds = at.astype(np.float64)
+    return [excluded_of(found, each, seconds, like) for each in series]
+
+
 def excluded_of(
     occurrences: Iterable[Occurrence],
     labels: Mapping[str, str],

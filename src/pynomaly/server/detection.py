@@ -21,6 +21,7 @@ from pynomaly.model.clock import Clock
 from pynomaly.model.labels import Labels
 from pynomaly.server.backends import Backend, Site
 from pynomaly.server.health import of_job
+from pynomaly.server.sections import Configuration
 from pynomaly.storage.records import Records
 from pynomaly.web.anomalies import AnomalyDeps
 
@@ -117,9 +118,7 @@ async def judge_series(
 ) -> Judge:
     """Judge every series from now on; the site's undoing saves what was learnt."""
     settings = site.configuration.components.anomaly_detection
-    if "timezone" not in settings.model_fields_set:
-        zone = site.configuration.calendar.time_zone
-        settings = settings.model_copy(update={"timezone": zone})
+    settings = settings.model_copy(update={"timezone": judging_zone(site.configuration)})
     judge = Judge(
         backend.judging,
         backend.appender,
@@ -135,6 +134,13 @@ async def judge_series(
     site.scheduler.every("detection state", _SAVE_SECONDS, judge.save)
     site.health.add("anomaly_detection", of_job(job))
     return judge
+
+
+def judging_zone(configuration: Configuration) -> str:
+    """The zone whose hours and weekdays seasons follow: the calendar's, unless another is given."""
+    settings = configuration.components.anomaly_detection
+    given = "timezone" in settings.model_fields_set
+    return settings.timezone if given else configuration.calendar.time_zone
 
 
 def keep_anomalies(anomalies: AnomalyRepository, site: Site) -> None:

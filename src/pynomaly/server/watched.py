@@ -12,7 +12,7 @@ from pynomaly.detection.watched.models import ModelFiles, ModelRepository
 from pynomaly.detection.watched.service import WatchedQueries
 from pynomaly.model.clock import Clock
 from pynomaly.server.backends import Backend, Site
-from pynomaly.server.detection import Detection
+from pynomaly.server.detection import Detection, judging_zone
 from pynomaly.server.sections import AnomalyDetectionComponent, Configuration
 from pynomaly.storage.records import Records
 from pynomaly.web.detection import DetectionDeps
@@ -89,7 +89,7 @@ async def watch_queries(
         ModelRepository(records),
         ModelFiles(site.data_dir / MODELS_FOLDER),
         site.clock,
-        timezone=settings.timezone,
+        timezone=judging_zone(site.configuration),
         budget=settings.budget,
         events=detection.events,
         bus=site.bus,
@@ -98,7 +98,7 @@ async def watch_queries(
     await queries.start()
     site.undo.push_async_callback(queries.close)
     await detection.heed(queries.take_handicaps, queries.take_rules)
-    watching = Watching(queries, DetectionBacktests(backend.judging), site)
+    watching = Watching(queries, DetectionBacktests(backend.judging, calendar), site)
     await watching.begin()
     return watching
 

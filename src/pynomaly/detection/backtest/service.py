@@ -15,6 +15,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from pynomaly.detection.algorithms.registry import DETECTORS
 from pynomaly.detection.backtest.work import JUDGE, Document, Work, work_in_process
+from pynomaly.detection.excluded import Happenings, excluded_of_all
 from pynomaly.detection.watched.history import History, local_times, read_history
 from pynomaly.detection.watched.worker import begin
 from pynomaly.model.errors import BadInput, PynomalyError
@@ -90,8 +91,9 @@ class Request:
 class DetectionBacktests:
     """Runs them, a few at a time, each in a process that ends with it."""
 
-    def __init__(self, querier: Querier) -> None:
+    def __init__(self, querier: Querier, calendar: Happenings | None = None) -> None:
         self._querier = querier
+        self._calendar = calendar
         self._running = 0
 
     async def run(
@@ -171,6 +173,7 @@ class DetectionBacktests:
             history.seconds,
             local_times(history.seconds, zone),
             first,
+            excluded_of_all(self._calendar, history.labels, history.seconds),
         )
         return await _in_process(
             work, lambda share: progress(_READ_SHARE + (1 - _READ_SHARE) * share)

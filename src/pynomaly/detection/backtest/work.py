@@ -1,7 +1,7 @@
 """A backtest itself: what runs in a process of its own, over series that were read."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from pynomaly.detection.algorithms.base import Choices, TrainedDetector
 from pynomaly.detection.algorithms.calibration import HALF, PER_DECADE
 from pynomaly.detection.algorithms.registry import detector
 from pynomaly.detection.contract import FloatMatrix, Times
+from pynomaly.detection.excluded import Excluded
 from pynomaly.detection.replay import PastSeries, walk
 from pynomaly.detection.streaming.episodes import DEFAULT_BUDGET, EpisodeMachine
 from pynomaly.detection.watched.episodes import APART
@@ -35,7 +36,8 @@ Document = dict[str, Any]
 class Work:
     """``values``: ``[series, steps]``; ``seconds``: UTC, ``times``: local, ``[steps]``.
 
-    The steps before ``first`` are what is learnt from: nothing is told of them.
+    The steps before ``first`` are what is learnt from: nothing is told of them. ``excluded``: what
+    events of the calendar exclude of each series; empty where they exclude nothing.
     """
 
     algorithms: tuple[str, ...]
@@ -44,6 +46,17 @@ class Work:
     seconds: NDArray[np.int64]
     times: Times
     first: int
+    excluded: Sequence[Excluded | None] = ()
+
+    def taught(self) -> FloatMatrix:
+        """What is learnt from before the range: without what events exclude."""
+        if not any(self.excluded):
+            return self.values[:, : self.first]
+        values = self.values[:, : self.first].copy()
+        for row, its in enumerate(self.excluded):
+            if its is not None:
+                values[row, ~its.learn[: self.first]] = np.nan
+        return values
 
     @property
     def step(self) -> float:
@@ -94,14 +107,20 @@ class Ladder:
         interval: NDArray[np.float64],
         *,
         counted: bool,
+        alarm: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Take in one point of these series; episodes that open are kept if ``counted``."""
+        """Take in one point of these series; episodes that open are kept if ``counted``.
+
+        ``alarm``: of which of them anything is told; of all unless given.
+        """
         places = (np.arange(len(BUDGETS))[:, np.newaxis] * self._series + present).ravel()
         rare = (self._shift[:, np.newaxis] + rarity).ravel()
         changes = self._machine.step(places, rare, np.tile(interval, len(BUDGETS)))
         for i in np.flatnonzero(changes.closed | changes.opened).tolist():
             self._end(int(places[i]), row)
         for i in np.flatnonzero(changes.opened | changes.escalated).tolist():
+            if alarm is not None and not alarm[i % len(present)]:
+                continue
             place, score = int(places[i]), _score(float(rarity[i % len(present)]))
             before = self._open.get(place)
             if before is not None:
@@ -156,17 +175,23 @@ def _judged(work: Work, progress: Progress) -> Found:
         done += rows
         progress(done / total)
 
-    for tick in walk([PastSeries(work.times, row) for row in work.values], tell):
+    excluded = work.excluded or [None] * count
+    series = [PastSeries(work.times, *each) for each in zip(work.values, excluded, strict=True)]
+    for tick in walk(series, tell):
         verdicts[:, tick.present, tick.row] = np.stack(tick.scored[:4])
         counted = tick.row >= work.first
-        ladder.step(tick.row, tick.present, tick.scored.rarity, tick.interval, counted=counted)
+        its, rarity = tick.excluded, tick.scored.rarity
+        if its is not None:
+            rarity = its.rarity(tick.scored)
+        alarm = None if its is None else its.alarm
+        ladder.step(tick.row, tick.present, rarity, tick.interval, counted=counted, alarm=alarm)
     ladder.close(steps - 1)
     score, expected, lower, upper = verdicts
     return Found(JUDGE, score, expected, lower, upper, ladder.episodes)
 
 
 def _untrainable(work: Work) -> str | None:
-    usable = trainable(work.values[:, : work.first], work.step)
+    usable = trainable(work.taught(), work.step)
     if usable.all():
         return None
     lacking = int(np.count_nonzero(~usable))
@@ -179,8 +204,9 @@ def _untrainable(work: Work) -> str | None:
 def _trained(work: Work, name: str) -> Found:
     """Trained on what went before the range, then asked of each step of it."""
     model: TrainedDetector = detector(name, Choices())
-    model.fit(work.values[:, : work.first], work.times[: work.first])
+    model.fit(work.taught(), work.times[: work.first])
     since = max(0, work.first - model.context)
+    excluded = work.excluded or [None] * len(work.values)
     count, steps = work.values.shape
     score = np.full((count, steps), np.nan)
     scored = model.score(work.values[:, since:], work.times[since:])
@@ -189,7 +215,9 @@ def _trained(work: Work, name: str) -> Found:
     for row in range(work.first, steps):
         present = np.flatnonzero(~np.isnan(score[:, row]))
         rarity = (score[present, row] - HALF) / PER_DECADE
-        ladder.step(row, present, rarity, np.full(len(present), work.step), counted=True)
+        alarm = np.array([its is None or bool(its.alarm[row]) for its in excluded])[present]
+        steps_apart = np.full(len(present), work.step)
+        ladder.step(row, present, rarity, steps_apart, counted=True, alarm=alarm)
     ladder.close(steps - 1)
     bands = np.full((3, count, steps), np.nan)
     for row in _rows_shown(work):

@@ -95,7 +95,9 @@ class WatchedQueries:
         self._files = files
         self._clock = clock
         self._zone = ZoneInfo(timezone)
-        self._trainer = Trainer(querier, models, files, settings, zone=self._zone)
+        self._trainer = Trainer(
+            querier, models, files, settings, zone=self._zone, calendar=calendar
+        )
         self._trainings: dict[str, asyncio.Task[list[ModelVersion]]] = {}
         self._watched = {
             query.name: self._new(query, algorithms) for query in queries if query.enabled

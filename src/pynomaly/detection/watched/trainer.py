@@ -14,6 +14,7 @@ import numpy as np
 from prometheus_client import Counter, Gauge, Histogram
 
 from pynomaly.detection.algorithms.base import Choices
+from pynomaly.detection.excluded import Happenings, excluded_of_all
 from pynomaly.detection.watched.config import Algorithm, TrainingSettings, WatchedQuery
 from pynomaly.detection.watched.history import History, local_times, read_history
 from pynomaly.detection.watched.models import ModelFiles, ModelRepository, ModelVersion
@@ -92,7 +93,9 @@ class Trainer:
         settings: TrainingSettings,
         *,
         zone: ZoneInfo,
+        calendar: Happenings | None = None,
     ) -> None:
+        self._calendar = calendar
         self._querier = querier
         self._models = models
         self._files = files
@@ -158,6 +161,10 @@ class Trainer:
         end = math.floor(now / step) * step
         start = end - math.floor(query.training_window / step) * step
         history = await read_history(self._querier, query.expr, start, end, step)
+        excluded = excluded_of_all(self._calendar, history.labels, history.seconds)
+        for row, its in enumerate(excluded):
+            if its is not None:
+                history.matrix[row, ~its.learn] = np.nan
         usable = trainable(history.matrix, step)
         rows = np.flatnonzero(usable)[: self._settings.max_series]
         _LEFT_OUT.labels(query.name).set(len(history.labels) - len(rows))
