@@ -101,6 +101,14 @@ def test_why_says_that_it_is_in_maintenance_and_lets_go_when_the_window_is_ended
     expect(page.locator("#answer")).to_contain_text("team", timeout=SLOW)
 
 
+def test_where_an_alert_would_go_says_that_it_is_in_maintenance(
+    open_page: Open, stage: Stage
+) -> None:
+    create(stage, "New disks", duration="2h", matchers=["instance=a"])
+    page = open_page("/routing?labels=instance%3Da")
+    expect(page.locator("#test")).to_contain_text("held by the maintenance New disks.")
+
+
 def test_a_recurring_window_is_planned_with_the_keyboard(open_page: Open, stage: Stage) -> None:
     send(stage, *(received("DiskFull", instance=name) for name in "ab"))
     page = open_page("/calendar")

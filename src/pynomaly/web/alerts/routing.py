@@ -52,6 +52,10 @@ def where_to(spec: RouteSpec, manager: AlertManager, now: float) -> Snapshot:
         "labels": dict(labels),
         "ends": [_end(end, labels, manager, now) for end in manager.setup.route.match(labels)],
         "silenced": [s.id for s in matching if s.state(now) is SilenceState.ACTIVE],
+        "maintenance": [
+            {"id": window.event.id, "title": window.event.title}
+            for window in manager.maintenance.windows(labels, now)
+        ],
     }
 
 

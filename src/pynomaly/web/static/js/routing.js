@@ -66,14 +66,15 @@ function explain() {
     if (tree) answer(nobody ? "warning" : "plain", nobody ? "Nobody: no receiver has a way to be told" : `${receivers.length} ${receivers.length === 1 ? "receiver" : "receivers"}`);
     return;
   }
-  const { ends, silenced } = found;
+  const { ends, silenced, maintenance } = found;
   answer(ends.length ? "plain" : "warning", ends.length ? `${[...new Set(ends.map((end) => end.receiver))].join(", ")}` : "Nobody");
   result.replaceChildren(...ends.map((end) => h("p", {}, "It goes to ", h("strong", {}, end.receiver),
     tree.receivers[end.receiver]?.length ? ` (${tree.receivers[end.receiver].join(", ")})` : ", which has no way to be told",
     `: told first after ${span(end.group_wait)}, together with those of the same `, Object.keys(end.group_labels).length ? labelText(end.group_labels) : "route", `, again after ${span(end.repeat_interval)}.`,
     end.silent ? h("strong.warning", {}, ` Silent: ${end.silent}.`) : "")),
   ...(ends.length ? [] : [h("p", {}, "No route takes it.")]),
-  ...(silenced.length ? [h("p.warning", {}, "Now it would be silenced by ", h("a", { href: address("/silences", { open: silenced[0] }) }, silenced.length === 1 ? "a silence" : `${silenced.length} silences`), ".")] : []));
+  ...(silenced.length ? [h("p.warning", {}, "Now it would be silenced by ", h("a", { href: address("/silences", { open: silenced[0] }) }, silenced.length === 1 ? "a silence" : `${silenced.length} silences`), ".")] : []),
+  ...maintenance.map(({ id, title }) => h("p.warning", {}, "Now it would be held by the maintenance ", h("a", { href: address("/calendar", { open: id }) }, title), ".")));
 }
 
 function later() {
