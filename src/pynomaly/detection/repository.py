@@ -46,8 +46,8 @@ class AnomalyRow(Base):
     siblings_median: Mapped[float] = mapped_column(sa.Double(), server_default="0")
     note: Mapped[str] = mapped_column(sa.Text(), server_default=sa.text("''"))
     told: Mapped[bool] = mapped_column(sa.Boolean(), server_default=sa.true())
-    watched: Mapped[str] = mapped_column(sa.Text(), server_default="")
-    expr: Mapped[str] = mapped_column(sa.Text(), server_default="")
+    watched: Mapped[str] = mapped_column(sa.Text(), server_default=sa.text("''"))
+    expr: Mapped[str] = mapped_column(sa.Text(), server_default=sa.text("''"))
 
 
 _AT_ONCE = 200
