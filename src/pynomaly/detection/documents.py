@@ -70,6 +70,7 @@ def event_document(event: Event) -> Document:
         "score": event.score,
         "explanation": event.explanation,
         "feedback": event.feedback or None,
+        "told": any(each.told for each in event.members),
         "what": event.what,
         "members": [anomaly_document(each) for each in event.members],
     }
