@@ -95,6 +95,24 @@ def test_a_job_at_six_in_the_morning_is_no_news_in_the_second_week() -> None:
     assert (events < 8 * DAY).all()
 
 
+def test_a_new_job_at_six_in_the_morning_is_no_news_on_its_third_day() -> None:
+    values = 30 + np.random.default_rng(5).normal(size=6 * DAY)
+    for day in range(2, 6):
+        values[day * DAY + 72 : day * DAY + 75] += 40
+    events = np.flatnonzero(scores(values)[:, 4] > 0)
+    assert 2 * DAY <= events.min() <= events.max() < 4 * DAY
+
+
+def test_series_of_different_times_are_judged_like_series_of_one_time() -> None:
+    matrix = np.stack([daily(400, seed) for seed in range(2)])
+    together, shifted = StreamScorer(2), StreamScorer(2)
+    rows, at = np.arange(2), seconds(400)
+    for i in range(400):
+        ours = together.update(rows, np.full(2, at[i]), matrix[:, i])
+        theirs = shifted.update(rows, at[i] + np.array([0, 7 * 86_400]), matrix[:, i])
+        np.testing.assert_allclose(ours.rarity, theirs.rarity, rtol=1e-4, atol=1e-4)
+
+
 def test_one_request_more_than_ever_is_no_anomaly_of_an_idle_series() -> None:
     values = np.random.default_rng(4).poisson(0.03, size=20 * DAY).astype(float)
     assert np.nansum(scores(values)[:, 4] > 0) <= 1
