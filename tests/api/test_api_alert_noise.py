@@ -12,6 +12,7 @@ from pynomaly.access.asgi import AccessMiddleware
 from pynomaly.access.config import AccessSettings
 from pynomaly.access.gate import Gate
 from pynomaly.alerting.explain.service import Explainer
+from pynomaly.alerting.flapping.config import FlappingSettings
 from pynomaly.alerting.noise.config import NoiseSettings
 from pynomaly.alerting.noise.service import NoiseReports
 from pynomaly.alerting.suppression.rule import read_rule
@@ -28,7 +29,10 @@ RULE = {
     "name": "duplicate_suppression",
     "conditions": {"time_window": 300, "max_alerts_in_window": 1},
 }
-OF_FILE = NoiseSettings([read_rule({**RULE, "name": "of the file", "matchers": ["team=db"]})])
+OF_FILE = NoiseSettings(
+    [read_rule({**RULE, "name": "of the file", "matchers": ["team=db"]})],
+    flapping=FlappingSettings(hold=True),
+)
 
 
 class NoRules:

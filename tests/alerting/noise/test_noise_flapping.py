@@ -16,11 +16,12 @@ route: {receiver: team, group_by: ['...'], group_wait: 1s, group_interval: 10s, 
 receivers: [{name: team, webhook_configs: [{url: 'http://x/'}]}]
 """
 CYCLE = 60.0
+HOLD = NoiseSettings(flapping=FlappingSettings(hold=True))
 
 
 @pytest.fixture
 async def story(tmp_path: Path) -> AsyncIterator[Story]:
-    async with Story(CONFIG, tmp_path) as story:
+    async with Story(CONFIG, tmp_path, noise=HOLD) as story:
         yield story
 
 
@@ -73,11 +74,11 @@ async def test_critical_alerts_are_marked_and_told_each_time(story: Story) -> No
     assert "flapping" in story.told[-1].notification.alerts[0].annotations
 
 
-async def test_hold_is_a_setting(tmp_path: Path) -> None:
-    noise = NoiseSettings(flapping=FlappingSettings(hold=False))
-    async with Story(CONFIG, tmp_path, noise=noise) as story:
+async def test_unless_asked_for_nothing_is_told_otherwise(tmp_path: Path) -> None:
+    async with Story(CONFIG, tmp_path) as story:
         await flap(story, 6, i="a")
         assert len(story.said()) == 12
+        assert not any("flapping" in each.notification.alerts[0].annotations for each in story.told)
         assert story.manager.noise.flapping.flap(fingerprint(story, i="a"), story.clock.now())
 
 
@@ -96,7 +97,7 @@ async def test_it_flaps_on_after_a_restart_and_nothing_is_told_twice(story: Stor
 
 async def test_the_group_of_an_alert_that_waits_tells_what_else_happens(tmp_path: Path) -> None:
     config = CONFIG.replace("group_by: ['...']", "group_by: [alertname]")
-    async with Story(config, tmp_path) as story:
+    async with Story(config, tmp_path, noise=HOLD) as story:
         await flap(story, 10, i="a")
         await story.push(story.alert(i="b"))
         await pass_to(story, story.now + 11)

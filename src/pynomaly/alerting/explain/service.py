@@ -212,7 +212,7 @@ class Explainer:
                 "max_alerts_in_window, or narrow its matchers."
             )
         if held.stage == "flapping":
-            return "Wait until it is calm, or set alerting.flapping.hold to false."
+            return "Wait until it is calm, or leave alerting.flapping.hold out."
         if held.stage == "time_mute":
             return f"Wait until it is no longer {' or '.join(held.by)}, or change the route."
         return f"Wait until it is {' or '.join(held.by)}, or change the route."

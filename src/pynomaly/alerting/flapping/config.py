@@ -23,9 +23,10 @@ class FlappingSettings(Section):
         default=3.0, gt=0, description="It is calm again with fewer changes than this."
     )
     hold: bool = Field(
-        default=True,
-        description="While an alert flaps, receivers are told so once, and of its end when it is "
-        "calm again; in between nothing but repetitions.",
+        default=False,
+        description="Whether, while an alert flaps, receivers are told so once, and of its end when "
+        "it is calm again; in between of nothing but repetitions. Without it notifications are "
+        "exactly Alertmanager's, and what flaps is marked on the pages and in the API alone.",
     )
     hold_critical: bool = Field(
         default=False, description="Do so with critical alerts as well, not only with others."

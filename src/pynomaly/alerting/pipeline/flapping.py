@@ -20,7 +20,8 @@ ANNOTATION = "flapping"
 class Flapping:
     """Alerts that flap are told with an annotation that says so, and as firing until they are calm.
 
-    Nothing is held back that a receiver does not know of yet.
+    It does nothing unless the settings have ``hold``. Nothing is held back that a receiver does
+    not know of yet.
     """
 
     def __init__(self, detector: FlappingDetector, told: Told, clock: Clock) -> None:
@@ -30,6 +31,8 @@ class Flapping:
 
     async def __call__(self, notification: Notification) -> Notification | Stopped:
         """Pass on, with what flaps marked."""
+        if not self._settings.hold:
+            return notification
         now = self._clock.now()
         found = {
             alert.fingerprint: flap
