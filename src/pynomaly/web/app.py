@@ -21,7 +21,7 @@ from pynomaly.web.backtest import BacktestSpec, run_backtest
 from pynomaly.web.deps import Status, WebDeps
 from pynomaly.web.detection import router as detection_router
 from pynomaly.web.evaluate import Evaluator
-from pynomaly.web.happened import router as happened_router
+from pynomaly.web.happened import HappenedSpec, happened
 from pynomaly.web.live import LiveViews
 from pynomaly.web.lookup import LIMIT, Lookup
 from pynomaly.web.pages import Pages, explorer_address
@@ -63,8 +63,8 @@ def create_app(deps: WebDeps) -> FastAPI:
     """The pages as an application; its lifespan runs what keeps them live."""
     settings = deps.settings
     slots = asyncio.Semaphore(settings.evaluations_at_once)
-    happened = ChartEvents(deps.calendar)
-    evaluator = Evaluator(deps.querier, slots, settings.query_timeout_seconds, happened)
+    events = ChartEvents(deps.calendar)
+    evaluator = Evaluator(deps.querier, slots, settings.query_timeout_seconds, events)
     snapshots = Snapshots(deps)
     views = LiveViews(
         evaluator,
@@ -96,10 +96,9 @@ def create_app(deps: WebDeps) -> FastAPI:
     if deps.alerting is not None:
         app.include_router(alerts_router(deps, deps.alerting))
     if deps.anomalies is not None:
-        app.include_router(anomalies_router(deps.anomalies, deps.clock, happened))
+        app.include_router(anomalies_router(deps.anomalies, deps.clock, events))
     if deps.detection is not None:
         app.include_router(detection_router(deps.detection, deps.clock))
-    app.include_router(happened_router(happened))
     _add_data(app, deps, evaluator, snapshots, views)
     _add_lookup(app, Lookup(deps.reader, deps.clock))
     socket = LiveSocket(views, deps.bus, deps.clock, settings)
@@ -181,6 +180,11 @@ def _add_data(
             return JsonResponse(await evaluator.table(spec, at))
         message, _ = await evaluator.graph(spec, at, views.marks(spec))
         return JsonResponse(message)
+
+    @app.post("/data/happened", dependencies=_METRICS_READ)
+    async def events(spec: HappenedSpec) -> Response:
+        """The events of a chart that a page draws itself."""
+        return JsonResponse({"events": happened(spec, evaluator.events)})
 
     @app.get("/data/rulebook", dependencies=_RULES_READ)
     async def book() -> Response:

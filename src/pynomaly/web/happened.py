@@ -2,13 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from pynomaly.access.asgi import require
-from pynomaly.access.policy import Action
-from pynomaly.calendar.charts import ChartEvents, series_of
-from pynomaly.web.panels import encode
+from pynomaly.calendar.charts import ChartEvents, Document, series_of
 
 _Label = Annotated[str, Field(max_length=10_000)]
 _Moment = Annotated[int, Field(ge=0, le=10**14)]
@@ -25,15 +21,7 @@ class HappenedSpec(BaseModel):
     end: _Moment
 
 
-def router(events: ChartEvents) -> APIRouter:
-    """``/data/happened``."""
-    routes = APIRouter(prefix="/data")
-
-    @routes.post("/happened", dependencies=[Depends(require(Action.METRICS_READ))])
-    async def happened(spec: HappenedSpec) -> Response:
-        """The events that may concern one of the series."""
-        series = [series_of(spec.expr, each) if spec.expr else each for each in spec.series]
-        found = events.of(series, spec.start, spec.end)
-        return Response(encode({"events": found}), media_type="application/json")
-
-    return routes
+def happened(spec: HappenedSpec, events: ChartEvents) -> list[Document]:
+    """The events that may concern one of its series."""
+    series = [series_of(spec.expr, each) if spec.expr else each for each in spec.series]
+    return events.of(series, spec.start, spec.end)

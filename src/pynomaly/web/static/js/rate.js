@@ -137,7 +137,7 @@ export class RateMap {
   #toggle() {
     this.table.hidden = !this.table.hidden;
     this.button.setAttribute("aria-pressed", String(!this.table.hidden));
-    if (!this.table.hidden) this.#fill();
+    if (!this.table.hidden && this.figure) this.#fill(); // else it is filled when there is something
   }
 
   #fill() {
