@@ -24,9 +24,9 @@ class FlappingSettings(Section):
     )
     hold: bool = Field(
         default=False,
-        description="Whether, while an alert flaps, receivers are told so once, and of its end when "
-        "it is calm again; in between of nothing but repetitions. Without it notifications are "
-        "exactly Alertmanager's, and what flaps is marked on the pages and in the API alone.",
+        description="Whether, while an alert flaps, receivers are told so once, and of its end "
+        "when it is calm again; in between of nothing but repetitions. Without it they are told "
+        "as by Alertmanager, and what flaps is marked on the pages and in the API alone.",
     )
     hold_critical: bool = Field(
         default=False, description="Do so with critical alerts as well, not only with others."
