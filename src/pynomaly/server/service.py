@@ -10,39 +10,18 @@ import logging
 import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from functools import cached_property
 from pathlib import Path
 
 from fastapi import FastAPI
 from prometheus_client import Counter, Gauge
 
-from pynomaly import __version__
 from pynomaly.access.asgi import AccessMiddleware
 from pynomaly.access.audit import AuditLog
 from pynomaly.access.gate import Gate
-from pynomaly.alerting.alertmanager.config import AlertmanagerConfig
-from pynomaly.alerting.backtest.service import RoutingBacktests
-from pynomaly.alerting.explain.service import Explainer
 from pynomaly.alerting.heartbeat import Heartbeat
-from pynomaly.api import alert_noise as alert_noise_api
-from pynomaly.api import alertmanager as alertmanager_api
-from pynomaly.api import alerts as alerts_api
-from pynomaly.api import app as api_app
-from pynomaly.api import control, health, ingest, prometheus
-from pynomaly.api import events as events_api
-from pynomaly.api import notifications as notifications_api
-from pynomaly.api import queries as queries_api
-from pynomaly.api import routing as routing_api
-from pynomaly.api import rules as rules_api
-from pynomaly.api import rules_backtest as rules_backtest_api
-from pynomaly.api import rules_lint as rules_lint_api
-from pynomaly.api import storage as storage_api
-from pynomaly.api.prometheus import admin as admin_api
-from pynomaly.api.prometheus import exemplars as exemplars_api
 from pynomaly.api.prometheus.status import Runtime
 from pynomaly.ingest.host import HostCollector
 from pynomaly.ingest.host.process import register_process_metrics
-from pynomaly.ingest.push import PushDeps
 from pynomaly.ingest.registry import SelfObservation, Source
 from pynomaly.ingest.scrape.manager import ScrapeManager
 from pynomaly.model.clock import Clock
@@ -54,9 +33,9 @@ from pynomaly.rules.evaluate import explore_link
 from pynomaly.rules.lint.service import RulesLint
 from pynomaly.rules.manager import RuleManager
 from pynomaly.rules.template import Outside
-from pynomaly.server import effective, prometheus_api
-from pynomaly.server.administration import NothingHere, StoreAdministration
+from pynomaly.server import effective
 from pynomaly.server.alerting import Alerting, noise_of, of_members, windows_of
+from pynomaly.server.applications import Parts, api_of, pages_of
 from pynomaly.server.backends import Backend, Site, open_backend
 from pynomaly.server.calendar import keep_calendar
 from pynomaly.server.detection import detect
@@ -64,13 +43,10 @@ from pynomaly.server.files import NamedFiles, load_named_files
 from pynomaly.server.health import HealthBoard, of_attempts, of_job, of_scraping, of_trouble
 from pynomaly.server.listener import Listener, bind
 from pynomaly.server.sections import Configuration
-from pynomaly.server.views import LintNotes, ProductStats, TargetView, health_view
 from pynomaly.server.watched import watch_queries
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.records import Records
 from pynomaly.storage.scheduler import Scheduler
-from pynomaly.web.app import create_app as create_web_app
-from pynomaly.web.deps import AlertingDeps, WebDeps
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +70,6 @@ _RELOADED_AT = Gauge(
 
 Say = Callable[[str], None]
 
-_API_VERSION = "3.0.0"  # clients read it to know which of Prometheus's APIs is spoken
 _NOTIFICATION_SECONDS = 5.0
 _ALERTMANAGERS_SECONDS = 15.0
 _ALERTS_TIDY_SECONDS = 300.0
@@ -371,134 +346,34 @@ class Service:
 
     def applications(self) -> tuple[FastAPI, FastAPI]:
         """The API and the pages, without the access control that ``start`` puts before them."""
-        return self._api(), self._pages()
-
-    def _api(self) -> FastAPI:
-        queries = prometheus.PrometheusDeps(
-            querier=self._backend.querier,
-            reader=self._backend.reader,
+        parts = Parts(
+            configuration=self._configuration,
             clock=self._clock,
-            targets=self._scraping,
-            build=prometheus.BuildInfo(_API_VERSION, f"pynomaly-{__version__}"),
-            executor=self._backend.executor,
-            ready=self.health.ready,
-        )
-        seen = self._backend.queries
-        administration = self._administration()
-        enabled = self._configuration.server.enable_admin_api
-        push = PushDeps(self._backend.appender, self._clock, self._configuration.ingest)
-        return api_app.create_app(
-            [
-                # First, since it is asked for most, and routes are tried in turn.
-                ingest.router(push),
-                prometheus.router(queries),
-                prometheus.probes(self.health.ready),
-                exemplars_api.router(self._exemplars()),
-                *prometheus_api.routers(self._told()),
-                rules_api.router(self._rules),
-                rules_backtest_api.router(self._backtests, self._clock),
-                rules_lint_api.router(self._lint),
-                alertmanager_api.router(
-                    alertmanager_api.AlertmanagerDeps(
-                        self._alerting.manager, self._clock, self._began
-                    )
-                ),
-                notifications_api.router(self._alerting.delivery),
-                routing_api.router(self._routing),
-                alerts_api.router(
-                    self._rules,
-                    self._alerting.manager,
-                    self._explainer(),
-                    self._clock,
-                ),
-                alert_noise_api.router(self._alerting, self._clock),
-                self._detection.for_api(self._clock),
-                events_api.router(self._calendar, self._clock),
-                *self._watched.for_api(self._clock),
-                health.router(self.health),
-                control.router(self.reload),
-                admin_api.router(administration, self.health.ready, enabled=enabled),
-                storage_api.router(self._backend.verify, administration.count),
-                *([queries_api.router(seen)] if seen else []),
-            ]
-        )
-
-    def _explainer(self) -> Explainer:
-        return Explainer(self._alerting.manager, self._records, self._clock)
-
-    @cached_property
-    def _routing(self) -> routing_api.RoutingDeps:
-        manager, clock = self._alerting.manager, self._clock
-
-        def config() -> AlertmanagerConfig:
-            return manager.setup.config
-
-        backtests = RoutingBacktests(
-            config, self._backend.judging, self._backtests, clock, manager.maintenance
-        )
-        return routing_api.RoutingDeps(config, backtests, clock)
-
-    def _exemplars(self) -> exemplars_api.ExemplarDeps:
-        backend = self._backend
-        return exemplars_api.ExemplarDeps(backend.exemplars, backend.executor, self.health.ready)
-
-    def _told(self) -> prometheus_api.Told:
-        configuration = self._configuration
-        retention = effective.storage_retention(configuration)
-        return prometheus_api.Told(
-            configuration=configuration,
+            bus=self._bus,
+            health=self.health,
             backend=self._backend,
-            clock=self._clock,
-            ready=self.health.ready,
+            records=self._records,
             scraping=self._scraping,
+            rules=self._rules,
+            backtests=self._backtests,
+            lint=self._lint,
+            alerting=self._alerting,
+            detection=self._detection,
+            watched=self._watched,
+            calendar=self._calendar,
             files=lambda: self._files,
-            runtime=lambda: Runtime(self._began, self._read_at, self._refused_at, retention),
-            alertmanagers=self._alerting.cluster.addresses,
+            runtime=self._runtime,
+            reload=self.reload,
+            began=self._began,
+            data_dir=self.data_dir,
             api_url=self.api_url,
             external_url=self.external_url,
         )
+        return api_of(parts), pages_of(parts)
 
-    def _administration(self) -> StoreAdministration | NothingHere:
-        if self._backend.store is None:
-            return NothingHere(str(self._configuration.prometheus.url))
-        return StoreAdministration(self._backend.store, self._records)
-
-    def _pages(self) -> FastAPI:
-        return create_web_app(
-            WebDeps(
-                querier=self._backend.querier,
-                reader=self._backend.reader,
-                bus=self._bus,
-                clock=self._clock,
-                health=lambda: health_view(self.health),
-                alerts=self._rules,
-                rules=self._rules,
-                backtests=self._backtests,
-                notes=LintNotes(self._lint),
-                targets=TargetView(self._scraping),
-                stats=self._stats(),
-                version=__version__,
-                api_url=self.api_url,
-                runbooks=_runbooks(),
-                external_url=self.external_url,
-                settings=self._configuration.web,
-                alerting=AlertingDeps(
-                    self._alerting.manager,
-                    self._alerting.delivery,
-                    self._explainer(),
-                    self._alerting.reports,
-                    self._routing.backtests,
-                    self._alerting.cluster.members,
-                ),
-                anomalies=self._detection.for_pages(),
-                detection=self._watched.for_pages(),
-                calendar=self._calendar,
-            )
-        )
-
-    def _stats(self) -> ProductStats:
-        backend = self._backend
-        return ProductStats(backend.own_querier, backend.stored, self._clock, self.data_dir)
+    def _runtime(self) -> Runtime:
+        retention = effective.storage_retention(self._configuration)
+        return Runtime(self._began, self._read_at, self._refused_at, retention)
 
     async def _listen(self, audit: AuditLog) -> None:
         server = self._configuration.server
@@ -519,10 +394,3 @@ class Service:
 def _url(host: str, sock: socket.socket) -> str:
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{sock.getsockname()[1]}"
-
-
-def _runbooks() -> Path | None:
-    """The runbooks: beside the package in a checkout, inside it where it was installed."""
-    package = Path(__file__).parents[1]
-    places = (package / "runbooks", package.parents[1] / "docs" / "runbooks")
-    return next((place for place in places if place.is_dir()), None)
