@@ -755,6 +755,14 @@ def detect_score(
     timezone: Annotated[
         str, typer.Option(help="The zone of times that are epochs, for hours and weekdays.")
     ] = "UTC",
+    holidays: Annotated[
+        str,
+        typer.Option(
+            help="Whose public holidays are like Sundays: DE, or a part of it: DE-BY. [none]",
+            metavar="COUNTRY",
+            show_default=False,
+        ),
+    ] = "",
     jobs: Annotated[int, typer.Option(help="Processes [one for each processor].", min=0)] = 0,
     as_json: Json = False,
 ) -> None:
@@ -767,7 +775,7 @@ def detect_score(
     from pynomaly.cli import detect_score as command
 
     with errors_in_a_line():
-        choices = command.Choices(timestamp, value, timezone, budget)
+        choices = command.Choices(timestamp, value, timezone, budget, holidays)
         command.run(source, target, choices, jobs=jobs, as_json=as_json)
 
 

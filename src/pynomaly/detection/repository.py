@@ -223,7 +223,7 @@ class AnomalyRepository:
         columns = sa.select(AnomalyRow.service, AnomalyRow.started_at, AnomalyRow.feedback)
         query = columns.where(AnomalyRow.told, AnomalyRow.started_at >= since)
         with self._records.reading() as session:
-            return [Telling(*row) for row in session.execute(query).tuples()]
+            return [Telling(*row) for row in session.execute(query)]
 
     def happened(self, since: float, until: float) -> list[Occurrence]:
         """What the calendar has that lies at least partly in ``[since, until]``."""
