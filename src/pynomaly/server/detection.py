@@ -17,6 +17,7 @@ from pynomaly.detection.rules.repository import RuleRepository
 from pynomaly.detection.rules.service import AnomalyRules
 from pynomaly.detection.service import Judge, Progress
 from pynomaly.detection.shared_events import SharedEvents
+from pynomaly.detection.told_events import ToldEvents
 from pynomaly.model.clock import Clock
 from pynomaly.model.labels import Labels
 from pynomaly.server.backends import Backend, Site
@@ -81,6 +82,8 @@ async def detect(
     judge: Judge | None = None
     if site.configuration.components.anomaly_detection.enabled:
         judge = await judge_series(site, backend, events, calendar)
+        told = ToldEvents(anomalies, backend.appender)
+        site.scheduler.every("anomaly events", settings.interval, told.write)
     else:
         site.health.disable("anomaly_detection", "components.anomaly_detection.enabled")
 
