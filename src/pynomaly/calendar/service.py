@@ -26,7 +26,8 @@ from pynomaly.storage.records import Records
 from pynomaly.storage.records.group_commit import GroupCommit
 
 TOPIC = "events"
-"""Each change of an event is told on the bus: ``{"id": …, "change": created|updated|deleted}``."""
+"""Each change of an event is told on the bus: ``{"id": …, "change": created|updated|deleted}``;
+``configured``, with an empty id, where the settings changed."""
 
 _KEPT = Gauge(
     "pynomaly_calendar_events", "Events of the calendar that are kept.", registry=REGISTRY
@@ -71,6 +72,14 @@ class Calendar:
     async def close(self) -> None:
         """Return when everything is stored."""
         await self._commits.close()
+
+    def configure(self, settings: CalendarSettings) -> None:
+        """From now on these settings hold, their holidays among them; events stay as they are."""
+        if settings == self.settings:
+            return
+        self.settings, self._days_off = settings, DaysOff(settings)
+        self.version += 1
+        self._tell("", "configured")
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call this whenever events are added, changed or removed."""

@@ -173,6 +173,10 @@ class Service:
         await self._alerting.apply(files.alertmanager, files.cluster)
         for warning in files.warnings:
             log.warning(warning)
+        self._calendar.configure(configuration.calendar)
+        suppression = self._alerting.manager.noise.suppression
+        suppression.configure(configuration.alerting.suppression_rules)
+        await self._detection.rules.configure(configuration.components.anomaly_detection.rules)
         await self._watched.apply(configuration)
         self._in_force(files)
 

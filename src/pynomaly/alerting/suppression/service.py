@@ -49,7 +49,7 @@ class Suppression:
         self._records = records
         self._commits = commits
         self._clock = clock
-        self._of_file = {each.name: SuppressionRule.of(each, source="file") for each in of_file}
+        self._of_file = _rules_of_file(of_file)
         self._stored: dict[str, SuppressionRule] = {}
         self._counts = Counts()
         self._held: set[tuple[str, str, float]] = set()
@@ -67,6 +67,14 @@ class Suppression:
                 settings, created_by=row.created_by, created_at=row.created_at
             )
         self._counts = Counts(await asyncio.to_thread(repository.load_passed, self._records))
+        self._count()
+
+    def configure(self, of_file: Sequence[SuppressionRuleSettings]) -> None:
+        """From now on these are the rules of the configuration; those that are stored stay.
+
+        What a rule has let through counts on while there is one of its name.
+        """
+        self._of_file = _rules_of_file(of_file)
         self._count()
 
     def rules(self) -> list[SuppressionRule]:
@@ -171,7 +179,7 @@ class Suppression:
         if name in self._of_file:
             raise SuppressionRuleOfFile(
                 f"The suppression rule {name!r} stands in the configuration.",
-                hint="Change it under alerting.suppression_rules, and start the server again.",
+                hint="Change it under alerting.suppression_rules, and reload the configuration.",
             )
 
     def _count(self) -> None:
@@ -179,3 +187,7 @@ class Suppression:
         _RULES.set(len(rules))
         for rule in rules:
             _HELD.labels(rule.name)
+
+
+def _rules_of_file(settings: Sequence[SuppressionRuleSettings]) -> dict[str, SuppressionRule]:
+    return {each.name: SuppressionRule.of(each, source="file") for each in settings}

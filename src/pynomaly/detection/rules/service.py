@@ -66,6 +66,11 @@ class AnomalyRules:
         self._apply = apply
         self._matched = matched
 
+    async def configure(self, rules: Sequence[AnomalyRule]) -> None:
+        """From now on these are the rules of the configuration; those that people made stay."""
+        self._configured = [KeptRule(_name(rule), rule, created_by="") for rule in rules]
+        await self.take_up()
+
     async def take_up(self) -> list[KeptRule]:
         """Apply them, and return them: those of the configuration first."""
         every = await self.all()
