@@ -14,7 +14,7 @@ up: .venv/.server ## set up and run Pynomaly on embedded defaults
 	$(BIN)/pynomaly up
 
 test: .venv/.dev ## set up and pass the tests
-	$(RUN) pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(RUN) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.dev ## lint, types, arrows
 	$(BIN)/ruff format --check .
