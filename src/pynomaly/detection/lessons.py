@@ -59,7 +59,23 @@ def likeness(one: Labels, other: Labels) -> float:
 
 def kinds(anomaly: Anomaly) -> list[Kind]:
     """Its causes, each with its direction."""
-    return [(cause, anomaly.direction) for cause in anomaly.cause.split(CAUSES_BETWEEN)]
+    return _kinds(anomaly.cause, anomaly.direction)
+
+
+def _kinds(cause: str, direction: str) -> list[Kind]:
+    return [(one, direction) for one in cause.split(CAUSES_BETWEEN)]
+
+
+def taught_by_others(
+    labels: Labels, cause: str, direction: str, judged: Iterable[Anomaly]
+) -> float:
+    """What was said of similar series, for an anomaly like this: decades, below 0 if real."""
+    mine, total = set(_kinds(cause, direction)), 0.0
+    for each in judged:
+        weight = likeness(labels, each.labels)
+        if weight >= ALIKE and each.labels != labels and mine & set(kinds(each)):
+            total += weight * _sign(each)
+    return total
 
 
 def alike(anomaly: Anomaly, judged: Iterable[Anomaly]) -> Alike:
@@ -92,7 +108,7 @@ class Lessons:
         """From now on this is what was said."""
         self._taught = {}
         for each in judged:
-            sign = PER_FALSE_ALARM if each.feedback == Feedback.FALSE else -PER_FALSE_ALARM
+            sign = _sign(each)
             for kind in kinds(each):
                 if kind[0] in self._number:
                     of_metric = self._taught.setdefault(kind, {}).setdefault(each.metric, [])
@@ -135,6 +151,10 @@ class Lessons:
         finite = np.isfinite(found)
         found[finite] = np.clip(found[finite], 0.0, MOST)
         return found
+
+
+def _sign(judged: Anomaly) -> float:
+    return PER_FALSE_ALARM if judged.feedback == Feedback.FALSE else -PER_FALSE_ALARM
 
 
 def _decades(labels: Labels, taught: Mapping[str, list[tuple[Labels, float]]]) -> float:

@@ -9,6 +9,8 @@ from fastapi import APIRouter
 from pynomaly.api.anomalies import router
 from pynomaly.api.anomaly_rules import router as rules_router
 from pynomaly.calendar.service import Calendar
+from pynomaly.detection.budget import Telling
+from pynomaly.detection.events import Anomaly
 from pynomaly.detection.feedback import FeedbackKeeper, Handicaps, Teach
 from pynomaly.detection.joint import Relations
 from pynomaly.detection.repository import AnomalyLog, AnomalyRepository
@@ -45,13 +47,18 @@ class Detection:
     heeding: list[Callable[[Handicaps], None]]
     rules: AnomalyRules
     taking: list[Callable[[Sequence[AnomalyRule]], None]]
+    teaching: list[Teach]
 
     async def heed(
-        self, take: Callable[[Handicaps], None], rules: Callable[[Sequence[AnomalyRule]], None]
+        self,
+        take: Callable[[Handicaps], None],
+        rules: Callable[[Sequence[AnomalyRule]], None],
+        lessons: Teach,
     ) -> None:
         """What people say of anomalies counts for this judge, too, and their rules do."""
         self.heeding.append(take)
         self.taking.append(rules)
+        self.teaching.append(lessons)
         await self.feedback.take_up()
         await self.rules.take_up()
 
@@ -93,7 +100,12 @@ async def detect(
         for take in heeding:
             take(decades)
 
-    teach: Teach = judge.take_lessons if judge else lambda judged, tellings: None
+    teaching: list[Teach] = [judge.take_lessons] if judge else []
+
+    def teach(judged: Sequence[Anomaly], tellings: Sequence[Telling]) -> None:
+        for take in teaching:
+            take(judged, tellings)
+
     feedback = FeedbackKeeper(anomalies, site.clock, site.bus, backend.appender, apply, teach)
     await feedback.take_up()
     site.scheduler.every("anomaly feedback", _RATIO_SECONDS, feedback.write)
@@ -113,7 +125,9 @@ async def detect(
         judge.matched if judge else tuple,
     )
     await rules.take_up()
-    return Detection(anomalies, feedback, progress, series, events, heeding, rules, taking)
+    return Detection(
+        anomalies, feedback, progress, series, events, heeding, rules, taking, teaching
+    )
 
 
 async def judge_series(

@@ -91,13 +91,14 @@ async def watch_queries(
         site.clock,
         timezone=judging_zone(site.configuration),
         budget=settings.budget,
+        service_budget=settings.service_budget,
         events=detection.events,
         bus=site.bus,
         calendar=calendar,
     )
     await queries.start()
     site.undo.push_async_callback(queries.close)
-    await detection.heed(queries.take_handicaps, queries.take_rules)
+    await detection.heed(queries.take_handicaps, queries.take_rules, queries.take_lessons)
     watching = Watching(queries, DetectionBacktests(backend.judging, calendar), site)
     await watching.begin()
     return watching

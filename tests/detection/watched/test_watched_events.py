@@ -7,11 +7,13 @@ from watched_world import DAYS, World, trained
 
 from pynomaly.calendar.config import CalendarSettings
 from pynomaly.calendar.events import Event, EventKind, Occurrence
+from pynomaly.detection.budget import Telling
 from pynomaly.detection.documents import anomaly_document
 from pynomaly.detection.events import Anomaly, anomaly_id
 from pynomaly.detection.rules.config import AnomalyRule
 from pynomaly.detection.shared_events import SharedEvents
 from pynomaly.detection.watched.config import Algorithm, TrainingSettings, WatchedQuery
+from pynomaly.detection.watched.heeded import Heeded
 from pynomaly.detection.watched.identity import metric_of
 from pynomaly.detection.watched.service import WatchedQueries
 from pynomaly.model.labels import Labels
@@ -233,6 +235,33 @@ async def test_a_rule_that_a_person_set_holds_for_trained_models_too(world: Worl
         watched.take_rules([AnomalyRule.model_validate(only_below)])
         await step(world, watched, value=90)
         assert [each.labels["host"] for each in told(world)] == ["b"]
+
+
+async def test_false_alarms_of_similar_series_count_for_trained_models_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pynomaly.detection.watched.episodes.MOST", 99.0)
+    await world.store(DAYS * 288)
+    labels = Labels({"__name__": "busy", "algorithm": "round-robin"})
+    cause = "statistical/zscore+statistical/mad+statistical/standard_deviation"
+    like = Anomaly("1", labels, 1.0, 1.0, 0.0, 0.6, 0.9, 9, 5, 4, 6, "above", cause, "false")
+    async with world.watching() as watched:
+        await trained(watched)
+        watched.take_lessons([like] * 30, [])
+        await step(world, watched, value=90)
+        assert told(world) == []
+        watched.take_lessons([replace(like, direction="below")] * 30, [])
+        await step(world, watched, value=90)
+        assert {each.labels["host"] for each in told(world)} == {"a", "b"}
+
+
+def test_what_a_service_was_told_of_counts_against_trained_findings() -> None:
+    shop, heeded = Labels({"__name__": "busy", "job": "shop"}), Heeded(0.1, 1.0)
+    heeded.take([], [Telling("shop", 1000.0), Telling("shop", 5000.0)])
+    assert not heeded.tells(shop, 0.9, 1, 10_000.0)
+    assert not heeded.tells(shop, 1.9, 100, 10_000.0)
+    assert heeded.tells(shop, 2.1, 100, 10_000.0)
+    assert heeded.tells(Labels({"__name__": "busy"}), 0.0, 100, 10_000.0)
 
 
 class Maintenance:

@@ -12,12 +12,14 @@ from pynomaly.detection.algorithms.calibration import HALF, PER_DECADE
 from pynomaly.detection.contract import Usual
 from pynomaly.detection.events import CAUSES_BETWEEN, Anomaly, anomaly_id
 from pynomaly.detection.excluded import Exclusions, Happenings
+from pynomaly.detection.lessons import MOST
 from pynomaly.detection.rules.applied import Applied
 from pynomaly.detection.streaming.columns import Rows
 from pynomaly.detection.streaming.episodes import EpisodeMachine
 from pynomaly.detection.watched.config import WatchedQuery
+from pynomaly.detection.watched.heeded import Heeded
 from pynomaly.detection.watched.identity import event_labels, metric_of
-from pynomaly.model.labels import Labels
+from pynomaly.model.labels import Labels, service_of
 
 _STOPPED_SECONDS = 3600.0
 """An anomaly of a series without a value for so long is over."""
@@ -47,8 +49,9 @@ class QueryEpisodes:
     """
 
     def __init__(
-        self, query: WatchedQuery, budget: float, calendar: Happenings | None = None
+        self, query: WatchedQuery, budget: float, heeded: Heeded, calendar: Happenings | None = None
     ) -> None:
+        self._heeded = heeded
         self._query = query
         self._calendar = calendar
         self._exclusions = Exclusions(calendar)
@@ -91,6 +94,7 @@ class QueryEpisodes:
         self._seen_at[rows] = at
         steps = np.full(len(rows), self._query.step)
         handicap = np.array([handicaps.get(self._events[row], 0.0) for row in rows.tolist()])
+        handicap = self._taught(said, rows, rarity, handicap)
         handicap = handicap + self._by_rules(said, rows)
         since_ms = round((at - self._query.step) * 1000)
         excluded = self._exclusions.between(since_ms, round(at * 1000), self._events)
@@ -103,7 +107,9 @@ class QueryEpisodes:
         changed = [anomaly.closed(max(at, anomaly.peaked_at)) for anomaly in ended]
         for i in np.flatnonzero(changes.opened | changes.escalated).tolist():
             series = names[rows[i]]
-            changed.append(self._told(series, said, float(changes.confidence[i]), at))
+            beyond = float(rarity[rows[i]] - self._machine.bar - handicap[i])
+            anomaly = self._found(series, said, float(changes.confidence[i]), at)
+            changed.append(self._told(series, anomaly, beyond))
         for i in np.flatnonzero(changes.closed & ~changes.opened).tolist():
             over = self._lasting.pop(names[rows[i]], None)
             if over is not None:
@@ -157,8 +163,43 @@ class QueryEpisodes:
             values[at], expected[at] = one.values, one.usual.expected
         return self.rules.handicap(rows, values[rows], expected[rows])
 
-    def _told(self, series: Labels, said: Sequence[Said], confidence: float, at: float) -> Anomaly:
-        """The anomaly of a series as it is at this point, of which an episode opened or grew."""
+    def _taught(
+        self,
+        said: Sequence[Said],
+        rows: Rows,
+        rarity: NDArray[np.float64],
+        own: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """``own`` and what similar ones taught, at most 3; of those rows alone that may open."""
+        if not self._heeded.teaches:
+            return own
+        names, found = list(self._rows), own.copy()
+        may = (rarity[rows] >= self._machine.bar) & np.isfinite(own)
+        for i in np.flatnonzero(may).tolist():
+            like = self._found(names[rows[i]], said, 0.0, 0.0)
+            decades = self._heeded.decades(like.labels, like.cause, like.direction)
+            found[i] = min(max(own[i] + decades, 0.0), MOST)
+        return found
+
+    def _told(self, series: Labels, anomaly: Anomaly, beyond: float) -> Anomaly:
+        """The anomaly that lasts from now on, told or not: an episode opened or grew.
+
+        ``beyond``: decades by which it is rarer than it must be.
+        """
+        before = self._lasting.get(series)
+        if before is None or not before.told:
+            among = sum(service_of(each) == anomaly.service for each in self._events)
+            told = self._heeded.tells(anomaly.labels, beyond, among, anomaly.peaked_at)
+            anomaly = replace(anomaly, told=told)
+        if before is not None:
+            anomaly = before.grown(anomaly)
+        else:
+            telemetry.EVENTS.labels(anomaly.severity.value).inc()
+        self._lasting[series] = anomaly
+        return anomaly
+
+    def _found(self, series: Labels, said: Sequence[Said], confidence: float, at: float) -> Anomaly:
+        """What the algorithms say of the newest point of a series, as an anomaly."""
         found = [(one, i) for one in said for i, each in enumerate(one.labels) if each == series]
         found = [(one, i) for one, i in found if not math.isnan(one.scores[i])]
         found.sort(key=lambda pair: -pair[0].scores[pair[1]])
@@ -167,7 +208,7 @@ class QueryEpisodes:
         labels = self._event_labels(series)
         value = float(best.values[i])
         expected = _or(float(best.usual.expected[i]), value)
-        anomaly = Anomaly(
+        return Anomaly(
             id=anomaly_id(labels, at),
             labels=labels,
             started_at=at,
@@ -184,13 +225,6 @@ class QueryEpisodes:
             watched=self._query.name,
             expr=self._query.expr,
         )
-        before = self._lasting.get(series)
-        if before is not None:
-            anomaly = before.grown(anomaly)
-        else:
-            telemetry.EVENTS.labels(anomaly.severity.value).inc()
-        self._lasting[series] = anomaly
-        return anomaly
 
     def _stopped(self, at: float) -> list[Anomaly]:
         """The end of those whose series gives no value any more."""

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from prometheus_client import Counter, Gauge
 
+from pynomaly.detection.budget import Telling
 from pynomaly.detection.events import Anomaly
 from pynomaly.detection.excluded import Happenings
 from pynomaly.detection.rules.config import AnomalyRule
@@ -18,6 +19,7 @@ from pynomaly.detection.shared_events import SharedEvents
 from pynomaly.detection.streaming.episodes import DEFAULT_BUDGET
 from pynomaly.detection.watched.config import Algorithm, TrainingSettings, WatchedQuery
 from pynomaly.detection.watched.episodes import QueryEpisodes, Said
+from pynomaly.detection.watched.heeded import Heeded
 from pynomaly.detection.watched.history import local_times, read_history
 from pynomaly.detection.watched.loaded import Loaded, Sample
 from pynomaly.detection.watched.models import ModelFiles, ModelRepository, ModelVersion
@@ -78,6 +80,7 @@ class WatchedQueries:
         *,
         timezone: str = "UTC",
         budget: float = DEFAULT_BUDGET,
+        service_budget: float = 1.0,
         events: SharedEvents | None = None,
         bus: Bus | None = None,
         calendar: Happenings | None = None,
@@ -85,6 +88,7 @@ class WatchedQueries:
         self._calendar = calendar
         self._rules: Sequence[AnomalyRule] = ()
         self._budget = budget
+        self._heeded = Heeded(budget, service_budget)
         self._events = events
         self._bus = bus
         self._handicaps: Mapping[Labels, float] = {}
@@ -152,6 +156,10 @@ class WatchedQueries:
         self._rules = rules
         for watched in self._watched.values():
             watched.episodes.rules.take(rules)
+
+    def take_lessons(self, judged: Sequence[Anomaly], tellings: Sequence[Telling]) -> None:
+        """From now on this is what was said of anomalies, and what was told."""
+        self._heeded.take(judged, tellings)
 
     async def close(self) -> None:
         """Stop what is being trained."""
@@ -252,7 +260,7 @@ class WatchedQueries:
         return over
 
     def _new(self, query: WatchedQuery, usual: Sequence[Algorithm]) -> _Watched:
-        episodes = QueryEpisodes(query, self._budget, self._calendar)
+        episodes = QueryEpisodes(query, self._budget, self._heeded, self._calendar)
         episodes.rules.take(self._rules)
         return _Watched(query, _algorithms(query, usual), episodes)
 
