@@ -14,6 +14,7 @@ from pynomaly.calendar.events import Event as Change
 from pynomaly.calendar.events import EventKind, Occurrence
 from pynomaly.detection.events import Anomaly, Feedback, NoSuchAnomaly
 from pynomaly.detection.joint import Event
+from pynomaly.detection.lessons import Alike
 from pynomaly.model.clock import FakeClock
 from pynomaly.model.labels import Labels
 
@@ -51,6 +52,7 @@ class Kept:
         self.asked: dict[str, object] = {}
         self.anomaly = FOUND
         self.others: tuple[Anomaly, ...] = ()
+        self.said_of_others = Alike(0, 0, 0.0)
 
     def found(
         self, since: float, until: float, *, metric: str, service: str, limit: int
@@ -84,6 +86,9 @@ class Kept:
         rollout = Change(EventKind.DEPLOYMENT, "checkout 1.42", NOW - 1080, NOW - 1080)
         return list(rollout.occurrences(since, until))
 
+    async def alike(self, anomaly: Anomaly) -> Alike:
+        return self.said_of_others
+
     async def say(self, anomaly_id: str, feedback: Feedback) -> Anomaly:
         if any(each.id == anomaly_id for each in self.others):
             self.others = tuple(replace(each, feedback=feedback.value) for each in self.others)
@@ -106,6 +111,19 @@ def client(kept: Kept) -> httpx.AsyncClient:
     app.add_middleware(AccessMiddleware, gate=Gate(AccessSettings()), audit=None)
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
+
+
+async def test_what_was_said_of_others_like_it_is_told_of_one_and_of_an_event(
+    client: httpx.AsyncClient, kept: Kept
+) -> None:
+    path = f"/api/anomalies/{FOUND.id}"
+    assert (await client.get(path)).json()["alike"] is None
+    kept.said_of_others = Alike(4, 3, 1.0)
+    said = "3 of 4 like it were marked false: one like it must be 10 times rarer to be told."
+    assert (await client.get(path)).json()["alike"] == said
+    kept.others = (BESIDE,)
+    event = (await client.get(path)).json()
+    assert (len(event["members"]), event["alike"]) == (2, said)
 
 
 async def test_anomalies_are_listed_with_an_explanation(

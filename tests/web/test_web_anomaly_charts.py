@@ -50,3 +50,26 @@ async def test_what_is_drawn_is_that_series_alone() -> None:
     found = await querier.instant(expr, 1000)
     assert isinstance(found.value, Matrix)
     assert [each["job"] for each in found.value.labels] == [strange]
+
+
+async def test_a_quantile_that_is_not_stored_is_drawn_from_its_buckets() -> None:
+    labels = Labels({"__name__": "took_seconds", "job": "shop", "quantile": "0.95"})
+    expr = chart_queries(replace(ONE, labels=labels))[0]["expr"]
+    samples = MemorySamples()
+    rows = [
+        (Labels({"__name__": "took_seconds_bucket", "job": job, "le": le}), at, count * at / 1000)
+        for job in ("shop", "other")
+        for le, count in (("1", 10.0), ("2", 20.0), ("+Inf", 20.0))
+        for at in (1_000, 31_000, 61_000)
+    ]
+    await samples.append(SampleBatch.of(rows))
+    querier = LocalQuerier(samples, ThreadPoolExecutor(1))
+
+    async def drawn() -> list[float]:
+        found = await querier.instant(expr.replace("$__rate_interval", "2m"), 61_000)
+        assert isinstance(found.value, Matrix)
+        return [round(value, 6) for value in found.value.values[:, 0].tolist()]
+
+    assert await drawn() == [1.9]
+    await samples.append(SampleBatch.of([(labels, 61_000, 7.0)]))
+    assert await drawn() == [7.0]

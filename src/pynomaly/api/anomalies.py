@@ -18,6 +18,7 @@ from pynomaly.detection.documents import (
 from pynomaly.detection.events import Anomaly, Feedback
 from pynomaly.detection.explanation import PastAnomalies, explain, explain_event
 from pynomaly.detection.joint import Event, say_of_all
+from pynomaly.detection.lessons import Alike
 from pynomaly.model.clock import Clock
 from pynomaly.model.duration import parse_duration
 from pynomaly.model.errors import BadInput
@@ -51,6 +52,10 @@ class Judgements(Protocol):
         Raises:
             NoSuchAnomaly: there is none with this id.
         """
+        ...
+
+    async def alike(self, anomaly: Anomaly) -> Alike:
+        """What was said of others like it."""
         ...
 
 
@@ -98,11 +103,13 @@ def router(
         """One, with what else moved with it, and the last one like it.
 
         An event has its members, and which label values stand out; ``flat``: only the anomaly.
+        ``alike`` says what people said of others like it (of an event, like its rarest one).
         """
         found = await asyncio.to_thread(explain_event, anomalies, anomaly_id, series())
         if found is not None and len(found.event.members) > 1 and not flat:
-            return event_explanation_document(found)
-        return explanation_document(await asyncio.to_thread(explain, anomalies, anomaly_id))
+            return event_explanation_document(found, await judgements.alike(found.event.head))
+        one = await asyncio.to_thread(explain, anomalies, anomaly_id)
+        return explanation_document(one, await judgements.alike(one.anomaly))
 
     @routes.post("/{anomaly_id}/feedback", dependencies=[Depends(require(Action.ALERTS_WRITE))])
     async def judge(anomaly_id: str, said: Said) -> dict[str, Any]:

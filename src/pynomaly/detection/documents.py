@@ -6,6 +6,7 @@ from typing import Any
 from pynomaly.detection.events import Anomaly, trained_by
 from pynomaly.detection.explanation import EventExplanation, Explanation, Related
 from pynomaly.detection.joint import Event
+from pynomaly.detection.lessons import Alike
 from pynomaly.detection.preceding import Preceding, in_words
 
 Document = dict[str, Any]
@@ -76,10 +77,11 @@ def event_document(event: Event) -> Document:
     }
 
 
-def explanation_document(explanation: Explanation) -> Document:
+def explanation_document(explanation: Explanation, alike: Alike) -> Document:
     """An anomaly with ``related``, the likeliest first, and ``previous``, null if there is none.
 
     ``preceding``: the events of the calendar shortly before it, each with a ``text`` of words.
+    ``alike``: what people said of others like it, null if nothing.
     """
     previous = explanation.previous
     document = anomaly_document(explanation.anomaly)
@@ -89,10 +91,11 @@ def explanation_document(explanation: Explanation) -> Document:
         "preceding": [_preceding(each) for each in explanation.preceding],
         "related": [_related(each) for each in explanation.related],
         "previous": None if previous is None else anomaly_document(previous),
+        "alike": alike.words or None,
     }
 
 
-def event_explanation_document(explanation: EventExplanation) -> Document:
+def event_explanation_document(explanation: EventExplanation, alike: Alike) -> Document:
     """An event with ``standing_out``, the label values that are frequent in it, and as above."""
     previous = explanation.previous
     document = event_document(explanation.event)
@@ -103,6 +106,7 @@ def event_explanation_document(explanation: EventExplanation) -> Document:
         "standing_out": [asdict(each) for each in explanation.standing],
         "related": [_related(each) for each in explanation.related],
         "previous": None if previous is None else anomaly_document(previous),
+        "alike": alike.words or None,
     }
 
 

@@ -18,7 +18,8 @@ OBSERVATIONS = (20.0, 100.0, 500.0)
 LONGEST_MS = 900_000
 """What was counted longer ago is not put together with what comes now."""
 SUFFIX = "_bucket"
-_LE, _QUANTILE = "le", "quantile"
+QUANTILE = "quantile"
+_LE = "le"
 
 
 class Histograms:
@@ -73,7 +74,7 @@ class Histograms:
             bound = float(labels.get(_LE, ""))
         except ValueError:
             return -1
-        if row >= self._max or _QUANTILE in labels:
+        if row >= self._max or QUANTILE in labels:
             return -1
         if row >= len(self._last):
             self._grow(max(256, 2 * row))
@@ -92,7 +93,7 @@ class Histograms:
             number = self._numbers[histogram] = len(self._numbers)
             name = histogram.name.removesuffix(SUFFIX)
             made = [
-                histogram.with_(**{METRIC_NAME: name, _QUANTILE: str(each)}) for each in QUANTILES
+                histogram.with_(**{METRIC_NAME: name, QUANTILE: str(each)}) for each in QUANTILES
             ]
             self._made.append(made)
         return number
@@ -196,7 +197,7 @@ def together(one: SeriesSamples, other: SeriesSamples) -> SeriesSamples:
 
 def is_quantile(labels: Labels) -> bool:
     """Whether a series may be one of those made here, whose points come by what is counted."""
-    return _QUANTILE in labels
+    return QUANTILE in labels
 
 
 def no_samples() -> SeriesSamples:

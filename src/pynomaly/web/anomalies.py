@@ -93,15 +93,16 @@ def router(deps: AnomalyDeps, clock: Clock, happened: ChartEvents) -> APIRouter:
         found = await asyncio.to_thread(explain_event, kept, event_id, deps.series())
         if found is None:
             raise NoSuchAnomaly(event_id)
-        return _json(event_explanation_document(found))
+        alike = await deps.feedback.alike(found.event.head)
+        return _json(event_explanation_document(found, alike))
 
     @routes.get("/{anomaly_id}", dependencies=_READ)
     async def one(anomaly_id: str) -> Response:
         """One with what moved with it, the last one like it, and what to draw."""
         explanation = await asyncio.to_thread(explain, kept, anomaly_id)
         chart = {"queries": chart_queries(explanation.anomaly)}
-        alike = (await deps.feedback.alike(explanation.anomaly)).words
-        return _json({**explanation_document(explanation), "chart": chart, "alike": alike})
+        alike = await deps.feedback.alike(explanation.anomaly)
+        return _json({**explanation_document(explanation, alike), "chart": chart})
 
     @routes.post("/{anomaly_id}/feedback", dependencies=_WRITE)
     async def say(anomaly_id: str, said: Said, request: Request) -> Response:

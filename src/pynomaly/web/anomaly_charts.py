@@ -3,6 +3,7 @@
 from typing import Any
 
 from pynomaly.detection.events import Anomaly, trained_by
+from pynomaly.detection.histograms import QUANTILE, QUANTILES, SUFFIX
 from pynomaly.detection.points import is_counter
 from pynomaly.detection.verdicts import BAND, verdict_labels
 from pynomaly.detection.watched.loaded import watched_labels
@@ -32,7 +33,16 @@ def _drawn(anomaly: Anomaly) -> str:
     if anomaly.watched and anomaly.labels.name == anomaly.watched:
         return only(anomaly.expr, anomaly.labels)
     series = selector(anomaly.labels)
+    if anomaly.labels.get(QUANTILE, "") in map(str, QUANTILES):
+        return f"{series} or on () {_quantile(anomaly.labels)}"
     return f"rate({series}[$__rate_interval])" if is_counter(anomaly.labels.name) else series
+
+
+def _quantile(labels: Labels) -> str:
+    """A quantile of a classic histogram, which is judged but not stored."""
+    name = labels.name + SUFFIX
+    buckets = selector(labels.without(QUANTILE).with_(**{METRIC_NAME: name}))
+    return f"histogram_quantile({float(labels[QUANTILE])}, rate({buckets}[$__rate_interval]))"
 
 
 def only(expr: str, labels: Labels) -> str:
