@@ -1,5 +1,6 @@
 """What every test may use."""
 
+import importlib
 import os
 import shutil
 from collections.abc import Callable
@@ -48,6 +49,12 @@ def program() -> Callable[[str], str]:
 def free_port() -> Callable[[], int]:
     """Ask the system for ports that nobody listens on."""
     return unused_port
+
+
+def pytest_configure() -> None:
+    """Make the console before a test sets COLUMNS: it keeps the width that is set then."""
+    os.environ.pop("COLUMNS", None)
+    importlib.import_module("pynomaly.cli.output")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -147,7 +147,10 @@ def test_leaving_while_queries_run_does_not_crash(tmp_path: Path) -> None:
 def test_an_interrupt_reaches_the_main_thread(tmp_path: Path) -> None:
     child = script(
         """
+        import signal
         import threading
+        # Where tests run in the background, children are born deaf to it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         threading.Thread(target=lambda: engine.query(
             "SELECT sum(sleepEachRow(0.01)) FROM numbers(1000000)",
             settings={"max_block_size": 10}), daemon=True).start()
