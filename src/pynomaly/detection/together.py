@@ -14,10 +14,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pynomaly.detection.peers.records import Points, RecordJudge, records_of
 from pynomaly.detection.streaming.columns import AnyArray, Column, Columns, FloatArray, Rows
 from pynomaly.detection.streaming.episodes import Changes, EpisodeMachine, Episodes
-from pynomaly.detection.streaming.rarity import NEVER, Tail
+from pynomaly.detection.streaming.rarity import NEVER, RarityJudge, Tail, records_of
 from pynomaly.model.labels import Labels, service_of
 
 TAILS = (
@@ -39,11 +38,12 @@ _USUAL_POINTS = 2000
 _MEAN_POINTS = np.float32(10.0)
 _YOUNG = 100
 """Points after which the usual sum of a service is known."""
-_LEAST_EXCESS = 0.3
+_LEAST_EXCESS = np.float32(0.3)
 """How much more than ever is no record yet."""
+_MOST_BASE = 0.2
 _WEEK = 604_800.0
 _NONE = -1
-_Records = records_of(len(TAILS))
+_Records = records_of(TAILS)
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class Together:
     """The state of all services, and where one opens an episode."""
 
     def __init__(self, budget: float, min_points: int) -> None:
-        self._judge = RecordJudge(TAILS, 2 * min_points, _LEAST_EXCESS)
+        self._judge = RarityJudge(TAILS, 2 * min_points, _MOST_BASE)
         self._episodes = EpisodeMachine(budget=budget)
         self._sums = _Sums.blank(0)
         self._records = _Records.blank(0)
@@ -166,12 +166,12 @@ class Together:
         excess[state.count <= _YOUNG] = 0.0
         state.usual += (sums - state.usual) / np.minimum(state.count, _USUAL_POINTS)
         state.mean += (excess - state.mean) / _MEAN_POINTS
-        statistics = np.stack((excess, state.mean), axis=1)
+        statistics = np.stack((excess, state.mean))
         per_week = (_WEEK / seconds).astype(np.float32)
-        rarity, _ = self._judge.judge(records, statistics, Points(state.count, per_week))
+        rarity, _ = self._judge.judge(records, statistics, _LEAST_EXCESS, state.count, per_week)
         self._sums.put(due, state)
         self._records.put(due, records)
-        rarest = np.where(several, rarity.max(axis=1), NEVER).astype(np.float64)
+        rarest = np.where(several, rarity.max(axis=0), NEVER).astype(np.float64)
         return rarest, self._episodes.step(due, rarest, seconds)
 
     def _name_services(self, labels: Sequence[Labels]) -> None:

@@ -94,7 +94,7 @@ class Segments:
 class Distances(NamedTuple):
     """The distance of each member from its siblings, all ``[members]``.
 
-    ``statistics``: float32 ``[members, len(PEER_TAILS)]``. ``expected``: what the siblings let
+    ``statistics``: float32 ``[len(PEER_TAILS), members]``. ``expected``: what the siblings let
     expect, in the unit of the value; ``unit``: what a distance of 1 is in that unit. ``median``: of
     the values of the siblings; ``siblings``: how many others there are; ``judged``: where there
     are enough that are known well enough.
@@ -135,7 +135,7 @@ def measure(
     distance = np.clip(np.where(judged, away / unrest, 0.0), -_MOST, _MOST).astype(np.float32)
     cut = np.clip(distance, -_MOST_IN_MEANS, _MOST_IN_MEANS)
     state.means += (cut[:, np.newaxis] - state.means) / _POINTS
-    statistics = np.abs(np.column_stack((distance, state.means))).astype(np.float32)
+    statistics = np.abs(np.vstack((distance, state.means.T))).astype(np.float32)
     _learn(state, values, own, foreseen, shared, judged)
     return Distances(
         statistics,

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pynomaly.detection.peers.distance import PEER_TAILS, Distances, Members, Segments, measure
-from pynomaly.detection.peers.records import Points, RecordJudge, records_of
 from pynomaly.detection.peers.siblings import INSTANCE_LIKE, kin
 from pynomaly.detection.streaming.columns import AnyArray, Rows
-from pynomaly.detection.streaming.rarity import MIN_POINTS, NEVER
+from pynomaly.detection.streaming.rarity import MIN_POINTS, NEVER, RarityJudge, records_of
 from pynomaly.model.labels import Labels
 
 LEAST_MEMBERS = 5
@@ -19,7 +18,9 @@ PATIENCE = 2
 """So many times longer than a series by itself, a member is quiet among its siblings."""
 _TOGETHER = 0.3
 """Decades by which the rarest of the statistics is commoner than one of them alone."""
-_Records = records_of(len(PEER_TAILS))
+_MOST_BASE = 0.2
+_NO_QUANTUM = np.float32(0.0)
+_Records = records_of(PEER_TAILS)
 _ALONE = -1
 
 
@@ -62,7 +63,7 @@ class PeerJudge:
     ) -> None:
         self.by = tuple(by)
         self._least = least
-        self._rarity = RecordJudge(PEER_TAILS, PATIENCE * min_points)
+        self._rarity = RarityJudge(PEER_TAILS, PATIENCE * min_points, _MOST_BASE)
         self._members = Members.blank(0)
         self._records = _Records.blank(0)
         self._numbers: dict[Labels, int] = {}
@@ -134,15 +135,16 @@ class PeerJudge:
         members, records = self._members.take(rows), self._records.take(rows)
         away = measure(members, segments, values, self._least)
         per_week = (_WEEK / interval).astype(np.float32)
-        points = Points(members.count, per_week)
-        rarity, limit = self._rarity.judge(records, away.statistics, points)
+        rarity, limit = self._rarity.judge(
+            records, away.statistics, _NO_QUANTUM, members.count, per_week
+        )
         if learn is None:
             self._members.put(rows, members)
             self._records.put(rows, records)
         else:
             self._members.put(rows[learn], members.take(np.flatnonzero(learn)))
             self._records.put(rows[learn], records.take(np.flatnonzero(learn)))
-        self._say(found, at, away, rarity.max(axis=1), limit)
+        self._say(found, at, away, rarity.max(axis=0), limit)
 
     def _say(
         self,

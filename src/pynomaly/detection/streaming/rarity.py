@@ -21,14 +21,13 @@ from pynomaly.detection.streaming.columns import Column, FloatArray, Lanes
 
 BLOCK = 24
 """Points whose largest value counts once, so that one long excursion does not fill the table."""
-KEPT = 6
 MIN_POINTS = 100
 """Points before anything is judged."""
 _YOUTH = np.float32(2.0)
 """A tail that is known from n blocks is taken to be (1 + 2/n) times as heavy."""
 _MEMORY = 4000.0
 """Blocks after which a record has lost 63 % of its height: a year at one point in five minutes."""
-_MOST_BASE = np.float32(1.0)
+MOST_BASE = 1.0
 """However long the history: a value must be well beyond what was seen to be rare."""
 _YOUNG_DAYS = np.float32(3.4)
 _YOUNG_SLOPE = np.float32(1.5)
@@ -69,12 +68,12 @@ class Records(Lanes):
 
 def records_of(tails: Sequence[Tail]) -> type[Records]:
     """The state for these statistics."""
-    width = len(tails)
+    width, kept = len(tails), max(tail.rank for tail in tails)
 
     @dataclass(slots=True)
     class Sized(Records):
         SPEC: ClassVar = {
-            "top": Column((width, KEPT)),
+            "top": Column((width, kept)),
             "open": Column((width,)),
             "blocks": Column(),
         }
@@ -83,10 +82,17 @@ def records_of(tails: Sequence[Tail]) -> type[Records]:
 
 
 class RarityJudge:
-    """Judges statistics ``[statistics, series]`` by the records of each series."""
+    """Judges statistics ``[statistics, series]`` by the records of each series.
 
-    def __init__(self, tails: Sequence[Tail], min_points: int = MIN_POINTS) -> None:
+    ``min_points``: before so many there is no verdict. ``most_base``: the most decades that a long
+    history gives.
+    """
+
+    def __init__(
+        self, tails: Sequence[Tail], min_points: int = MIN_POINTS, most_base: float = MOST_BASE
+    ) -> None:
         self._min_points = min_points
+        self._most_base = np.float32(most_base)
         self.tails = tuple(tails)
         self._rank = _upright([tail.rank for tail in tails])
         self._index = _upright([tail.index * float(_LN10) for tail in tails])
@@ -98,7 +104,7 @@ class RarityJudge:
         self,
         state: Records,
         statistics: FloatArray,
-        quanta: FloatArray,
+        quanta: FloatArray | np.float32,
         count: NDArray[np.int32],
         per_week: FloatArray,
     ) -> tuple[FloatArray, FloatArray]:
@@ -112,7 +118,7 @@ class RarityJudge:
         ``per_week``: points that the series has in a week.
         """
         base = np.log10((state.blocks + np.float32(1.0)) * BLOCK / per_week) - self._log_rank
-        np.minimum(base, _MOST_BASE, out=base)
+        np.minimum(base, self._most_base, out=base)
         base -= _doubt(count, per_week)
         base -= self._handicap
         against = state.top[self._records]
@@ -151,7 +157,7 @@ def _doubt(count: NDArray[np.int32], per_week: FloatArray) -> FloatArray:
 def _close_block(state: Records, rows: NDArray[np.int64]) -> None:
     top = state.top.take(rows, axis=-1) * np.float32(1.0 - 1.0 / _MEMORY)
     smaller = state.open.take(rows, axis=-1)
-    for place in range(KEPT):
+    for place in range(top.shape[1]):
         held = top[:, place].copy()
         np.maximum(held, smaller, out=top[:, place])
         smaller = np.minimum(held, smaller)
