@@ -48,7 +48,7 @@ class Compared(NamedTuple):
 
 
 class PeerJudge:
-    """The state of the members of all groups, by the rows of their series; some 160 bytes each.
+    """The state of the members of all groups, by the rows of their series; some 120 bytes each.
 
     ``least``: members that a group must have, those that are known for long enough.
     ``min_points``: after how many points a series is judged by itself; by siblings after twice as
