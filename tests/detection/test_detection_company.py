@@ -12,20 +12,16 @@ from tests.detection.test_detection_judge import STEP, Remembering, World
 PODS = [Labels({"__name__": "rps", "service": "shop", "pod": f"shop-{n}"}) for n in range(8)]
 
 
-SHOP_STEP = 300.0
-"""In the first days nothing is rare: long steps, so that they pass in few."""
-
-
 class Shop(World):
     """Eight pods that share a load; ``broken`` and ``all`` say what is done to it."""
 
     def __init__(self, state_file: Path | None = None, **settings: object) -> None:
-        super().__init__(state_file, **{"min_points": 48, "history": "3d", **settings})
+        super().__init__(state_file, **{"min_points": 48, "history": "1d", **settings})
         self.weights = self.rng.uniform(0.8, 1.2, len(PODS))
         self.load = 100.0
 
     async def tick(self, *, factors: dict[int, float] | None = None) -> None:
-        self.now += SHOP_STEP
+        self.now += STEP
         self.load = max(self.load + float(self.rng.normal()) * 4, 40.0)
         noise = 1 + 0.02 * self.rng.normal(size=len(PODS))
         values = self.load * self.weights * noise

@@ -78,7 +78,7 @@ class Together:
     """The state of all services, and where one opens an episode."""
 
     def __init__(self, budget: float, min_points: int) -> None:
-        self._judge = RarityJudge(TAILS, 2 * min_points, _MOST_BASE)
+        self._judge = RarityJudge(TAILS, 2 * min_points, _MOST_BASE, doubts=False)
         self._episodes = EpisodeMachine(budget=budget)
         self._sums = _Sums.blank(0)
         self._records = _Records.blank(0)

@@ -37,7 +37,7 @@ def judged(
     found = []
     for row in values:
         rows = np.flatnonzero(~np.isnan(row))
-        found.append(judge.update(rows, labels, row[rows], np.full(len(rows), 300.0)))
+        found.append(judge.update(rows, labels, row[rows], np.full(len(rows), 30.0)))
     return found
 
 
@@ -147,7 +147,7 @@ def test_what_was_learnt_outlives_the_process_and_a_series_that_is_gone() -> Non
     other.restore(one.arrays(), 8)
     kept = np.array([0, 1, 3, 4, 5, 6])
     other.resize(kept, 6)
-    rows, interval = np.arange(6), np.full(6, 300.0)
+    rows, interval = np.arange(6), np.full(6, 30.0)
     fewer = [labels[i] for i in kept]
     found = [other.update(rows, fewer, row[kept], interval) for row in values[300:310]]
     assert rarest(found)[2] > BAR
@@ -157,7 +157,7 @@ def test_what_was_learnt_outlives_the_process_and_a_series_that_is_gone() -> Non
 def test_a_state_of_another_version_is_learnt_anew() -> None:
     judge = PeerJudge()
     judge.restore({}, 8)
-    found = judge.update(np.arange(8), pods(8), np.ones(8), np.full(8, 300.0))
+    found = judge.update(np.arange(8), pods(8), np.ones(8), np.full(8, 30.0))
     assert found.rarity.tolist() == [NEVER] * 8
 
 

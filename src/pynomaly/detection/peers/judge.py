@@ -63,7 +63,7 @@ class PeerJudge:
     ) -> None:
         self.by = tuple(by)
         self._least = least
-        self._rarity = RarityJudge(PEER_TAILS, PATIENCE * min_points, _MOST_BASE)
+        self._rarity = RarityJudge(PEER_TAILS, PATIENCE * min_points, _MOST_BASE, doubts=False)
         self._members = Members.blank(0)
         self._records = _Records.blank(0)
         self._numbers: dict[Labels, int] = {}

@@ -85,12 +85,19 @@ class RarityJudge:
     """Judges statistics ``[statistics, series]`` by the records of each series.
 
     ``min_points``: before so many there is no verdict. ``most_base``: the most decades that a long
-    history gives.
+    history gives. ``doubts``: whether a series of a few days, which has not seen its weekend and
+    its jobs, is believed less.
     """
 
     def __init__(
-        self, tails: Sequence[Tail], min_points: int = MIN_POINTS, most_base: float = MOST_BASE
+        self,
+        tails: Sequence[Tail],
+        min_points: int = MIN_POINTS,
+        most_base: float = MOST_BASE,
+        *,
+        doubts: bool = True,
     ) -> None:
+        self._doubts = doubts
         self._min_points = min_points
         self._most_base = np.float32(most_base)
         self.tails = tuple(tails)
@@ -119,7 +126,8 @@ class RarityJudge:
         """
         base = np.log10((state.blocks + np.float32(1.0)) * BLOCK / per_week) - self._log_rank
         np.minimum(base, self._most_base, out=base)
-        base -= _doubt(count, per_week)
+        if self._doubts:
+            base -= _doubt(count, per_week)
         base -= self._handicap
         against = state.top[self._records]
         against += quanta
