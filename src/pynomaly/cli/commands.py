@@ -670,9 +670,7 @@ def detect_backtest(
     timezone: Annotated[str, typer.Option(help="Whose hours and weekdays seasons follow.")] = "UTC",
     events: Annotated[
         bool,
-        typer.Option(
-            "--events/--no-events", help="Leave out what events of the calendar exclude."
-        ),
+        typer.Option("--events/--no-events", help="Leave out what events of the calendar exclude."),
     ] = True,
     plot: Annotated[
         Path | None, typer.Option(help="Write charts to this page.", metavar="FILE")
