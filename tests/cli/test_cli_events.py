@@ -1,54 +1,29 @@
 """``pynomaly events`` over a server's API."""
 
-import asyncio
 import json
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
-from typer.testing import CliRunner
 
-from pynomaly.access.asgi import AccessMiddleware
-from pynomaly.access.config import AccessSettings
-from pynomaly.access.gate import Gate
 from pynomaly.api import events as events_api
-from pynomaly.api.app import create_app
 from pynomaly.calendar.service import Calendar
-from pynomaly.cli.commands import app
 from pynomaly.model.clock import SystemClock
 from pynomaly.storage.records import Records, RecordsSettings
+from tests.cli.served import Served
 
 
-class Server:
-    """The API of events on a port of its own."""
+class Server(Served):
+    """The API of events."""
 
     def __init__(self, folder: Path) -> None:
         self.records = Records.open(RecordsSettings.model_validate({"url": None}), folder)
-        self.socket = socket.socket()
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.listen()  # whoever connects before it serves waits
-        self.port = self.socket.getsockname()[1]
         clock = SystemClock()
-        calendar = Calendar(self.records, clock)
-        routes = create_app([events_api.router(calendar, clock)])
-        guarded = AccessMiddleware(routes, Gate(AccessSettings(), ports=[self.port]), None)
-        self.server = uvicorn.Server(uvicorn.Config(guarded, log_level="warning", lifespan="off"))
-        serve = self.server.serve
-        self.thread = threading.Thread(target=lambda: asyncio.run(serve([self.socket])))
-        self.thread.start()
+        super().__init__("events", [events_api.router(Calendar(self.records, clock), clock)])
 
     def close(self) -> None:
-        self.server.should_exit = True
-        self.thread.join(30)
+        super().close()
         self.records.close()
-
-    def run(self, *arguments: str) -> tuple[int, str]:
-        url = f"http://127.0.0.1:{self.port}"
-        done = CliRunner().invoke(app, ["events", *arguments, "--url", url])
-        return done.exit_code, done.output
 
 
 @pytest.fixture

@@ -1,19 +1,17 @@
 """The story of an alert as people see it: from a target that stops to the page that is calm."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.neighbours import Neighbour, until
 from tests.product import Product, start, unused_port
 
 pytestmark = pytest.mark.needs("chromium")
 
-SLOW = 60_000
 RULES = """
 groups:
 - name: shop
@@ -39,32 +37,6 @@ receivers:
 - name: on-call
   webhook_configs: [{url: 'URL'}]
 """
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    program = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
-    )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--headless", "--no-sandbox", "--disable-gpu"]
-        )
-        opened = browser.new_page(viewport={"width": 1440, "height": 900})
-        opened.set_default_timeout(SLOW)
-        expect.set_options(timeout=SLOW)
-        faults: list[str] = []
-        opened.on("pageerror", lambda error: faults.append(str(error)))
-        yield opened
-        browser.close()
-        expect.set_options(timeout=5_000)
-        assert faults == []
-
-
-@pytest.fixture
-def hook() -> Iterator[Neighbour]:
-    with Neighbour() as receiver:
-        yield receiver
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def _listens(port: int) -> bool:
 def test_a_fault_is_followed_by_anomaly_alert_and_recovery_and_nothing_is_left_behind(
     tmp_path: Path,
 ) -> None:
-    options = ["--fault", "error-burst", "--after", "5s", "--for", "40s", "--history", "2h"]
+    options = ["--fault", "error-burst", "--after", "5s", "--for", "40s", "--history", "1d"]
     demo = Demo(tmp_path, *options, "--once")
     demo.wait_for("fault on")
     assert len(demo.children) >= 3

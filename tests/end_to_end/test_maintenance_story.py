@@ -1,49 +1,22 @@
 """The story of a window of maintenance: nobody is told of an alert until it is over."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.neighbours import Neighbour, until
 from tests.product import Product, start, unused_port
 
 pytestmark = pytest.mark.needs("chromium")
 
-SLOW = 60_000
 ROUTING = """
 route: {receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 1s}
 receivers: [{name: team, webhook_configs: [{url: 'URL'}]}]
 """
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--headless", "--no-sandbox", "--disable-gpu"]
-        )
-        opened = browser.new_page(viewport={"width": 1440, "height": 900})
-        opened.set_default_timeout(SLOW)
-        expect.set_options(timeout=SLOW)
-        faults: list[str] = []
-        opened.on("pageerror", lambda error: faults.append(str(error)))
-        yield opened
-        browser.close()
-        expect.set_options(timeout=5_000)
-        assert faults == []
-
-
-@pytest.fixture
-def hook() -> Iterator[Neighbour]:
-    with Neighbour() as receiver:
-        yield receiver
 
 
 @pytest.fixture

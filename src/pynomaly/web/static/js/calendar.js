@@ -1,6 +1,6 @@
 // The calendar: silences, windows of maintenance and other events, by week or month and as a list.
 
-import { $, boot, h, icon, setText, status, toast } from "./dom.js";
+import { $, askTwice, boot, h, icon, setText, status, toast } from "./dom.js";
 import { ask } from "./ask.js";
 import { absolute, span, withZone, zone } from "./format.js";
 import { answer, since, startFrame } from "./frame.js";
@@ -91,17 +91,7 @@ async function attempt(id, work) {
   list.items.get(id)?.button.focus();
 }
 
-/** A click asks, the next one does it. */
-function twice(id, text, sure, work) {
-  const button = h("button.button", { type: "button", onclick: () => {
-    if (button.dataset.sure) return attempt(id, work);
-    button.dataset.sure = "1";
-    button.classList.add("danger");
-    button.textContent = sure;
-    return setTimeout(() => { delete button.dataset.sure; button.classList.remove("danger"); button.textContent = text; }, 4000);
-  } }, text);
-  return button;
-}
+const twice = (id, text, sure, work) => askTwice(text, sure, () => attempt(id, work));
 
 function actions(item) {
   const told = item.hides ? (item.hides === 1 ? "1 alert is told again" : `${item.hides} alerts are told again`) : "it ends now";

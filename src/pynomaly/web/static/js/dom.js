@@ -58,5 +58,17 @@ export function toast(text) {
   toastTimer = setTimeout(() => place.classList.remove("on"), 2500);
 }
 
+/** A button: a click asks, the next one within four seconds does it. */
+export function askTwice(text, sure, work) {
+  const button = h("button.button", { type: "button", onclick: () => {
+    if (button.dataset.sure) return work();
+    button.dataset.sure = "1";
+    button.classList.add("danger");
+    button.textContent = sure;
+    return setTimeout(() => { delete button.dataset.sure; button.classList.remove("danger"); button.textContent = text; }, 4000);
+  } }, text);
+  return button;
+}
+
 /** What the server put into the page. */
 export const boot = JSON.parse(document.getElementById("boot").textContent);

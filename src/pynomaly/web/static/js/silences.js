@@ -1,6 +1,6 @@
 // The silences: what is silenced, until when and by whom.
 
-import { $, boot, h, icon, setText, status, toast } from "./dom.js";
+import { $, askTwice, boot, h, icon, setText, status, toast } from "./dom.js";
 import { absolute, span, withZone } from "./format.js";
 import { answer, since, startFrame } from "./frame.js";
 import { List, segmented } from "./list.js";
@@ -43,17 +43,7 @@ async function attempt(id, work) {
   list.items.get(id)?.button.focus();
 }
 
-/** A click asks, the next one does it. */
-function twice(id, text, sure, work) {
-  const button = h("button.button", { type: "button", onclick: () => {
-    if (button.dataset.sure) return attempt(id, work);
-    button.dataset.sure = "1";
-    button.classList.add("danger");
-    button.textContent = sure;
-    return setTimeout(() => { delete button.dataset.sure; button.classList.remove("danger"); button.textContent = text; }, 4000);
-  } }, text);
-  return button;
-}
+const twice = (id, text, sure, work) => askTwice(text, sure, () => attempt(id, work));
 
 function detail(silence) {
   const term = (name, ...value) => [h("dt", {}, name), h("dd", {}, ...value)];
