@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+import sqlalchemy as sa
 
 from pynomaly.detection.events import Severity
 from pynomaly.detection.repository import AnomalyRepository
@@ -104,3 +105,26 @@ def test_a_service_is_the_first_of_its_labels() -> None:
     assert anomaly(1, job="j", app="a").service == "a"
     assert anomaly(1, job="j", service="s", service_name="n").service == "s"
     assert anomaly(1, host="h").service == ""
+
+
+def test_an_outage_of_a_thousand_series_is_saved_in_few_statements(
+    anomalies: AnomalyRepository, records: Records
+) -> None:
+    known = [anomaly(100, job=str(i)) for i in range(600)]
+    new = [anomaly(100, job=str(i)) for i in range(600, 1200)]
+    anomalies.save(known)
+    statements: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    sa.event.listen(records.engine, "before_cursor_execute", count)
+    grown = [each.grown(replace(each, score=0.99)) for each in known]
+    anomalies.save([new[0], *grown, *new])
+    sa.event.remove(records.engine, "before_cursor_execute", count)
+
+    assert 3 <= len(statements) < 20
+    found = {each.id: each for each in anomalies.found(0, 300, limit=2000)}
+    assert len(found) == 1200
+    assert {found[each.id].score for each in known} == {0.99}
+    assert found[new[0].id] == replace(new[0], group_id=found[new[0].id].group_id)

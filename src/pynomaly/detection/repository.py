@@ -114,16 +114,19 @@ class AnomalyRepository:
     def save(self, anomalies: Sequence[Anomaly]) -> Sequence[Anomaly]:
         """Add them, or take their newer state; feedback that was given and groups stay.
 
-        New ones are gathered into groups with each other, and with what began shortly before.
+        New ones are gathered into groups with each other, and with what began shortly before. Of
+        two of one id the last counts. In an outage thousands come at once.
         """
         if not anomalies:
             return anomalies
         with self._records.writing() as session:
-            rows = {each.id: session.get(AnomalyRow, each.id) for each in anomalies}
-            new = {each.id: each for each in anomalies if rows[each.id] is None}
-            groups = self._gathered(session, list(new.values())) if new else {}
-            for anomaly in anomalies:
-                _merge(session, replace(anomaly, group_id=groups.get(anomaly.id, "")))
+            newest = {each.id: each for each in anomalies}
+            rows = _rows(session, list(newest))
+            new = [each for each in newest.values() if each.id not in rows]
+            groups = self._gathered(session, new) if new else {}
+            session.add_all(_row(replace(each, group_id=groups[each.id])) for each in new)
+            for anomaly_id, row in rows.items():
+                _renew(row, newest[anomaly_id])
         self.changes += 1
         return anomalies
 
@@ -260,21 +263,28 @@ class AnomalyRepository:
             return [_anomaly(row) for row in session.scalars(query)]
 
 
-def _merge(session: Session, anomaly: Anomaly) -> None:
-    row = session.get(AnomalyRow, anomaly.id)
-    values = {name: getattr(anomaly, name) for name in _COPIED}
-    if row is None:
-        session.add(
-            AnomalyRow(
-                **values,
-                metric=anomaly.metric,
-                service=anomaly.service,
-                labels=dict(anomaly.labels.items()),
-            )
-        )
-        return
-    for name in values.keys() - _STAYS:
-        setattr(row, name, values[name])
+def _rows(session: Session, ids: Sequence[str]) -> dict[str, AnomalyRow]:
+    """Those of these anomalies that are kept, by id."""
+    found: dict[str, AnomalyRow] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        wanted = AnomalyRow.id.in_(ids[start : start + _AT_ONCE])
+        found.update((row.id, row) for row in session.scalars(sa.select(AnomalyRow).where(wanted)))
+    return found
+
+
+def _row(anomaly: Anomaly) -> AnomalyRow:
+    return AnomalyRow(
+        **{name: getattr(anomaly, name) for name in _COPIED},
+        metric=anomaly.metric,
+        service=anomaly.service,
+        labels=dict(anomaly.labels.items()),
+    )
+
+
+def _renew(row: AnomalyRow, anomaly: Anomaly) -> None:
+    for name in _COPIED:
+        if name not in _STAYS:
+            setattr(row, name, getattr(anomaly, name))
 
 
 def _anomaly(row: AnomalyRow) -> Anomaly:
