@@ -1,8 +1,8 @@
 """Remote write of 10,000 series with and without anomaly detection, by the whole product.
 
 Each round begins with a store that has 75 minutes of the series, so that every one of them is
-judged; then two samples a second and series are sent as fast as they are taken, by four senders,
-with 2,000 samples a body, while the judge runs as often as by default, which is at least once a round.
+judged; then two samples a second and series are sent as fast as they are taken, by four senders
+with 2,000 samples a body. The judge runs as often as by default, which is at least once a round.
 The series stay as they are: what thousands of anomalies at once cost is another question. With and
 without, in turn. STEPS (1,100) and ROUNDS (3) can be given.
 """
