@@ -1,5 +1,6 @@
 """Options that commands have in common."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,3 +9,6 @@ Url = Annotated[
     str, typer.Option("--url", envvar="PYNOMALY_URL", help="Where the server's API is.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where everything is kept.", metavar="DIR")
+]
