@@ -1,24 +1,15 @@
 """Alerts and silences in the JSON of Alertmanager's API v2, as one of its clients."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from pynomaly.alerting.alertmanager.matchers import new_matcher
+from pynomaly.alerting.alertmanager.wire import moment, read_matcher, show_matcher
 from pynomaly.alerting.alerts.alert import ReceivedAlert
 from pynomaly.alerting.rules_feed import SOURCE as RULES
 from pynomaly.alerting.silences.silence import Silence
 from pynomaly.ingest.scrape.relabel import RelabelRule, relabel
 from pynomaly.model.errors import BadInput
-from pynomaly.model.matcher import Matcher, MatchOp
-
-_OPS = {
-    (True, False): MatchOp.EQUAL,
-    (False, False): MatchOp.NOT_EQUAL,
-    (True, True): MatchOp.REGEX,
-    (False, True): MatchOp.NOT_REGEX,
-}
-_FLAGS = {op: flags for flags, op in _OPS.items()}
 
 
 def outgoing_labels(
@@ -51,7 +42,7 @@ def postable_silence(silence: Silence) -> dict[str, Any]:
     """A ``postableSilence``."""
     return {
         **({"id": silence.id} if silence.id else {}),
-        "matchers": [_show_matcher(matcher) for matcher in silence.matchers],
+        "matchers": [show_matcher(matcher) for matcher in silence.matchers],
         "startsAt": moment(silence.starts_at),
         "endsAt": moment(silence.ends_at),
         "createdBy": silence.created_by,
@@ -67,7 +58,7 @@ def gettable_silence(document: Mapping[str, Any]) -> Silence:
     """
     try:
         return Silence(
-            matchers=tuple(_read_matcher(each) for each in document["matchers"]),
+            matchers=tuple(read_matcher(each) for each in document["matchers"]),
             starts_at=_seconds(document["startsAt"]),
             ends_at=_seconds(document["endsAt"]),
             created_by=str(document.get("createdBy", "")),
@@ -80,26 +71,5 @@ def gettable_silence(document: Mapping[str, Any]) -> Silence:
         raise BadInput(f"this is no silence of Alertmanager's: {error!r}") from error
 
 
-def moment(at: float) -> str:
-    """Epoch seconds as RFC 3339 in UTC with milliseconds."""
-    text = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-    return text.removesuffix("+00:00") + "Z"
-
-
 def _seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
-
-
-def _show_matcher(matcher: Matcher) -> dict[str, Any]:
-    is_equal, is_regex = _FLAGS[matcher.op]
-    return {
-        "name": matcher.name,
-        "value": matcher.value,
-        "isRegex": is_regex,
-        "isEqual": is_equal,
-    }
-
-
-def _read_matcher(document: Mapping[str, Any]) -> Matcher:
-    op = _OPS[document.get("isEqual") is not False, bool(document["isRegex"])]
-    return new_matcher(document["name"], op, document["value"])

@@ -12,6 +12,7 @@ from pynomaly import __version__
 from pynomaly.access.asgi import require
 from pynomaly.access.policy import Action
 from pynomaly.alerting.alertmanager.dump import as_yaml
+from pynomaly.alerting.alertmanager.wire import moment
 from pynomaly.alerting.alerts.alert import ReceivedAlert
 from pynomaly.alerting.manager import AlertManager
 from pynomaly.alerting.silences.errors import BadSilence
@@ -26,7 +27,6 @@ from pynomaly.api.alertmanager.filters import (
 )
 from pynomaly.api.alertmanager.wire import (
     Blame,
-    moment,
     read_alerts,
     read_silence,
     show_alert,

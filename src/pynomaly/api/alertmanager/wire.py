@@ -6,33 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pynomaly.alerting.alertmanager.matchers import new_matcher
+from pynomaly.alerting.alertmanager.wire import moment, read_matcher, show_matcher
 from pynomaly.alerting.alerts.alert import ReceivedAlert
 from pynomaly.alerting.silences.silence import Silence
 from pynomaly.model.alert import fingerprint
 from pynomaly.model.errors import BadInput
 from pynomaly.model.labels import Labels
-from pynomaly.model.matcher import Matcher, MatchOp
 
 SOURCE = "POST /api/v2/alerts"
-
-_OPS = {
-    (True, False): MatchOp.EQUAL,
-    (False, False): MatchOp.NOT_EQUAL,
-    (True, True): MatchOp.REGEX,
-    (False, True): MatchOp.NOT_REGEX,
-}
-_FLAGS = {op: flags for flags, op in _OPS.items()}
-
-
-def moment(at: float) -> str:
-    """Epoch seconds as API v2 writes times: UTC with milliseconds.
-
-    >>> moment(1700000000.1234)
-    '2023-11-14T22:13:20.123Z'
-    """
-    text = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
-    return text.removesuffix("+00:00") + "Z"
 
 
 def read_moment(value: object, name: str) -> float:
@@ -168,18 +149,8 @@ def show_silence(silence: Silence, now: float) -> dict[str, Any]:
         "comment": silence.comment,
         "createdBy": silence.created_by,
         "endsAt": moment(silence.ends_at),
-        "matchers": [_show_matcher(matcher) for matcher in silence.matchers],
+        "matchers": [show_matcher(matcher) for matcher in silence.matchers],
         "startsAt": moment(silence.starts_at),
-    }
-
-
-def _show_matcher(matcher: Matcher) -> dict[str, Any]:
-    is_equal, is_regex = _FLAGS[matcher.op]
-    return {
-        "isEqual": is_equal,
-        "isRegex": is_regex,
-        "name": matcher.name,
-        "value": matcher.value,
     }
 
 
@@ -198,7 +169,7 @@ def read_silence(document: object) -> Silence:
     if not isinstance(matchers, list):
         raise BadInput("silence.matchers in body must be a list")
     return Silence(
-        matchers=tuple(_read_matcher(matcher) for matcher in matchers),
+        matchers=tuple(read_matcher(matcher) for matcher in matchers),
         starts_at=read_moment(document["startsAt"], "startsAt"),
         ends_at=read_moment(document["endsAt"], "endsAt"),
         created_by=_text(document, "createdBy"),
@@ -206,17 +177,6 @@ def read_silence(document: object) -> Silence:
         annotations=dict(_pairs(document.get("annotations"), "annotations")),
         id=_text(document, "id"),
     )
-
-
-def _read_matcher(document: object) -> Matcher:
-    if not isinstance(document, dict) or not isinstance(document.get("name"), str):
-        raise BadInput("a matcher is an object with name, value and isRegex")
-    value = document.get("value")
-    if not isinstance(value, str):
-        raise BadInput(f"the value of the matcher {document['name']!r} is not a text")
-    is_equal = document.get("isEqual")
-    op = _OPS[is_equal is not False, bool(document.get("isRegex"))]
-    return new_matcher(document["name"], op, value)
 
 
 def _text(document: Mapping[str, Any], name: str) -> str:
