@@ -108,10 +108,15 @@ def _text(labels: Labels) -> str:
     return orjson.dumps(dict(labels.pairs)).decode()
 
 
+def _labels(text: str) -> Labels:
+    """What ``_text`` wrote: sorted, so that a restart with many alerts need not sort them."""
+    return Labels.from_sorted(tuple(orjson.loads(text).items()))
+
+
 def _alert(row: Any) -> ReceivedAlert:
     return ReceivedAlert(
-        labels=Labels(orjson.loads(row.labels)),
-        annotations=Labels(orjson.loads(row.annotations)),
+        labels=_labels(row.labels),
+        annotations=_labels(row.annotations),
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         updated_at=row.updated_at,
