@@ -138,6 +138,15 @@ def without_anomalies(kind: str, seed: int, weeks: int) -> Generated:
     return Generated(kind, seconds, KINDS[kind](ground))
 
 
+def with_gaps(series: Generated, seed: int) -> Generated:
+    """The same with a dozen gaps of one to seventeen hours, after the second day."""
+    rng = np.random.default_rng(seed)
+    kept = np.ones(len(series.values), dtype=bool)
+    for start in rng.integers(2 * DAY, len(kept) - DAY, size=12):
+        kept[start : start + rng.integers(HOURS, 17 * HOURS)] = False
+    return replace(series, seconds=series.seconds[kept], values=series.values[kept])
+
+
 def _spike(v: Floats, at: int, size: float, rng: np.random.Generator) -> int:
     v[at : at + 2] += size
     return 2

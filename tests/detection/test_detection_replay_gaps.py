@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pynomaly.detection.files import score_series
-from pynomaly.detection.replay import PastSeries, walk
+from pynomaly.detection.replay import PastSeries
 
 STEP = 300
 
@@ -15,16 +15,21 @@ def daily(days: int) -> tuple[np.ndarray, np.ndarray]:
     return seconds, wave + np.random.default_rng(1).normal(size=len(seconds)) * 4
 
 
-def test_after_a_gap_points_must_be_rarer_to_be_told_for_a_while() -> None:
-    seconds, values = daily(3)
+def with_gaps(seconds: np.ndarray, values: np.ndarray, rows: int, every: int) -> PastSeries:
     kept = np.ones(len(values), dtype=bool)
-    kept[400:450] = False
-    ticks = list(walk([PastSeries(seconds[kept], values[kept])]))
-    handicap = np.array([float(np.asarray(tick.handicap)[0]) for tick in ticks])
-    assert np.flatnonzero(handicap).tolist() == list(range(400, 430))
+    for start in range(7 * 288, len(values), every):
+        kept[start : start + rows] = False
+    return PastSeries(seconds[kept], values[kept])
 
 
-def test_what_is_rare_enough_is_told_even_then() -> None:
+@pytest.mark.parametrize("rows", [5, 40, 100, 150])
+def test_that_the_day_went_on_during_a_gap_is_no_anomaly(rows: int) -> None:
+    seconds, values = daily(28)
+    (found,) = score_series([with_gaps(seconds, values, rows, every=500)])
+    assert np.count_nonzero(found[7 * 288 :, 4]) == 0
+
+
+def test_what_is_odd_after_a_gap_is_told_soon() -> None:
     seconds, values = daily(14)
     values[3500:] += 2000
     kept = np.ones(len(values), dtype=bool)

@@ -13,11 +13,6 @@ from pynomaly.detection.streaming.episodes import Changes, EpisodeMachine
 from pynomaly.detection.streaming.scorer import Scored, StreamScorer
 
 _TELL_EVERY = 200
-_GAP_INTERVALS = 6.0
-_AFTER_GAP_POINTS = 30
-_AFTER_GAP = 2.0
-"""Decades by which points are to be rarer after a gap of so many intervals: what came before it
-says less of them. As many points as the longest running mean of errors looks back on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +34,7 @@ class PastSeries:
 class Tick(NamedTuple):
     """What is found at one row: ``present`` says of which series, rising.
 
-    ``excluded``: what is not learnt or told of these, None where nothing is. ``handicap``: decades
-    by which each must be rarer than usual to be told, since it comes after a gap.
+    ``excluded``: what is not learnt or told of these, None where nothing is.
     """
 
     row: int
@@ -48,14 +42,13 @@ class Tick(NamedTuple):
     scored: Scored
     interval: NDArray[np.float64]
     excluded: Excluded | None = None
-    handicap: NDArray[np.float64] | float = 0.0
 
     def step(self, machine: EpisodeMachine) -> Changes:
         """Take this row into episodes: what of them is told."""
         if self.excluded is None:
-            return machine.step(self.present, self.scored.rarity, self.interval, self.handicap)
+            return machine.step(self.present, self.scored.rarity, self.interval)
         rarity = self.excluded.rarity(self.scored)
-        changes = machine.step(self.present, rarity, self.interval, self.handicap)
+        changes = machine.step(self.present, rarity, self.interval)
         return self.excluded.told(changes)
 
 
@@ -97,7 +90,6 @@ def walk(
         seconds[: len(each), i] = each.seconds
         values[: len(each), i] = each.values
     scorer = StreamScorer(len(series))
-    gaps = _Gaps(len(series))
     done = 0
     for row in range(longest):
         present = np.flatnonzero(~np.isnan(values[row]))
@@ -105,8 +97,7 @@ def walk(
             at, its = seconds[row, present], excluded(row, present)
             season, learn = (its.season(at), its.learn) if its else (None, None)
             scored = scorer.update(present, at, values[row, present], season, learn)
-            interval = scorer.interval(present)
-            yield Tick(row, present, scored, interval, its, gaps.handicap(present, at, interval))
+            yield Tick(row, present, scored, scorer.interval(present), its)
         done += len(present)
         if row % _TELL_EVERY == 0 or row == longest - 1:
             progress(done)
@@ -133,25 +124,6 @@ def _side_by_side(
         return found if found.any else None
 
     return at
-
-
-class _Gaps:
-    """Which series have a gap shortly behind them."""
-
-    def __init__(self, size: int) -> None:
-        self._newest = np.zeros(size, dtype=np.int64)
-        self._left = np.zeros(size, dtype=np.int64)
-
-    def handicap(
-        self, rows: Rows, seconds: NDArray[np.int64], interval: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Decades for the points of these rows, which are taken in."""
-        newest = self._newest[rows]
-        gap = (newest > 0) & (seconds - newest > _GAP_INTERVALS * interval)
-        left = np.where(gap, _AFTER_GAP_POINTS, np.maximum(self._left[rows] - 1, 0))
-        self._left[rows], self._newest[rows] = left, seconds
-        found: NDArray[np.float64] = np.where(left > 0, _AFTER_GAP, 0.0)
-        return found
 
 
 def look_back(

@@ -20,6 +20,9 @@ _PACE = np.float32(0.02)
 _NOT_KEPT = 2**30
 _PLACES = np.arange(KEPT, dtype=np.int32)
 _INFINITY = int(np.array(np.inf, dtype=np.float32).view(np.int32))
+_SETTLING = 2 * WINDOW
+"""Points after a gap: a window of new ones, and precedents for it, since the kept ones are of
+another hour."""
 _TOGETHER = 2048
 """Windows of all series that are compared at once."""
 
@@ -34,6 +37,8 @@ class Novelty(Lanes):
     kept: NDArray[np.int32]
     recent: FloatArray
     usual: FloatArray
+    settling: NDArray[np.uint8]
+    """Points until the series is judged again."""
 
     SPEC: ClassVar = {
         "windows": Column((KEPT, WINDOW)),
@@ -41,6 +46,7 @@ class Novelty(Lanes):
         "kept": Column(dtype=np.int32),
         "recent": Column((WINDOW,)),
         "usual": Column(),
+        "settling": Column(dtype=np.uint8),
     }
 
 
@@ -59,11 +65,19 @@ def distance(state: Novelty, values: FloatArray, count: NDArray[np.int32]) -> Fl
     np.copyto(squares, np.inf, where=state.met > count - WINDOW)
     # Positive floats are in the order of their bits, and the last bits matter little.
     nearest, least = _lowest(squares.view(np.int32) & ~_PLACES[-1])
-    known = (least < _INFINITY) & (count >= WINDOW)
+    whole = (count >= WINDOW) & (state.settling <= _SETTLING - WINDOW)
+    known = (least < _INFINITY) & whole
     found = _without_extreme(state.windows[nearest, :, np.arange(len(values))].T - state.recent)
     found[~known] = 0.0
-    _keep(state, found, nearest, known, count)
+    _keep(state, found, nearest, known, whole, count)
+    found[state.settling > 0] = 0.0
+    state.settling -= state.settling > 0
     return found
+
+
+def resume(state: Novelty, rows: NDArray[np.int64]) -> None:
+    """Let these series settle after a gap, whose windows have no shape and whose hour is gone."""
+    state.settling[rows] = _SETTLING
 
 
 def _without_extreme(away: FloatArray) -> FloatArray:
@@ -103,14 +117,15 @@ def _keep(
     found: FloatArray,
     nearest: NDArray[np.int32],
     known: NDArray[np.bool_],
+    whole: NDArray[np.bool_],
     count: NDArray[np.int32],
 ) -> None:
     room = state.kept < KEPT
     if room.any():
-        first = np.flatnonzero(room & (count >= WINDOW) & (count % 2 == 0))
+        first = np.flatnonzero(room & whole & (count % 2 == 0))
         _write(state, first, state.kept[first], count)
         state.kept[first] += 1
-    full = ~room
+    full = ~room & whole
     np.copyto(state.usual, state.usual + (found - state.usual) * _PACE, where=full)
     rare = full & (found > state.usual)
     rows = np.flatnonzero(rare)

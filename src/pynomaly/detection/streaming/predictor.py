@@ -20,6 +20,7 @@ YOUNG = 20
 """Points after which the usual size of a residual is known."""
 
 _SLOTS = DAY_SLOTS + WEEK_SLOTS
+_SLOT_SECONDS = 86_400.0 / DAY_SLOTS
 _SLOT_DAYS = (1.0 / DAY_SLOTS, 7.0 / WEEK_SLOTS)
 _INPUTS = 7
 _PAIRS = _INPUTS * (_INPUTS + 1) // 2
@@ -141,6 +142,29 @@ def begin(state: Predictor, values: FloatArray, new: NDArray[np.bool_]) -> None:
     state.means[:, new] = values[new]
     state.last[:, new] = values[new]
     state.weights[:, new] = _PRIOR.astype(np.float32)[:, np.newaxis]
+
+
+def resume(
+    state: Predictor,
+    rows: NDArray[np.int64],
+    values: FloatArray,
+    seconds: NDArray[np.int64],
+    missed: NDArray[np.float64],
+    interval: NDArray[np.float64],
+) -> None:
+    """Let some series go on after a gap as if what is usual had come meanwhile.
+
+    ``rows``: which; all others are of these: the values to go on from, float32; the local time of
+    each; how many seconds were missed; and the usual seconds between points.
+    """
+    slot = day_slot(seconds)
+    share = -np.expm1(-_SLOT_SECONDS / interval / _MEAN_POINTS).astype(np.float32)
+    for back in range(DAY_SLOTS, 0, -1):
+        place = (slot - back) % DAY_SLOTS, rows
+        there = (back * _SLOT_SECONDS <= missed) & (state.seen[place] > 0)
+        state.means[:, rows] += (state.profile[place] - state.means[:, rows]) * share * there
+    state.last[:2, rows] = values
+    state.last[2, rows] = np.where(state.seen[slot, rows] > 0, state.profile[slot, rows], values)
 
 
 def place_of(slots: NDArray[np.int64]) -> Place:

@@ -7,8 +7,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pynomaly.detection.streaming import novelty, recurrence, statistics
 from pynomaly.detection.streaming import predictor as prediction
-from pynomaly.detection.streaming import recurrence, statistics
 from pynomaly.detection.streaming.columns import AnyArray, Column, Columns, FloatArray, Lanes, Rows
 from pynomaly.detection.streaming.novelty import Novelty
 from pynomaly.detection.streaming.predictor import Predictor
@@ -21,6 +21,8 @@ _BLOCK_ROWS = 16_384
 _MOST = 1e15
 _WEEK = 604_800.0
 _FIRST_INTERVAL = 60.0
+_GAP = 12.0
+"""Intervals without a point after which what was last is no guide to what is next."""
 
 _RECENT_POINTS = np.float32(60.0)
 _USUAL_POINTS = np.float32(6000.0)
@@ -244,10 +246,13 @@ class StreamScorer:
     def _judge_block(self, block: "_State", points: _Points) -> Scored:
         predictor = block.predictor
         new = predictor.count == 0
+        missed = _missed(block.normaliser, points.seconds)
         y, interval = _normalised(block.normaliser, points.values, points.seconds, new)
         if new.any():
             prediction.begin(predictor, y, new)
             statistics.begin(block.averages, y, new)
+        if missed.any():
+            _resume(block, y, points.season, missed, interval)
         predictor.count += 1
         per_week = (_WEEK / interval).astype(np.float32)
         forecast = prediction.predict(predictor, _common(points.season))
@@ -270,6 +275,26 @@ class StreamScorer:
         rarest -= _TOGETHER
         gathered = _gathered(block.evidence, rarest, known)
         return _Found(rarest, gathered, known, cause, direction.astype(np.float64))
+
+
+def _missed(state: Normaliser, seconds: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Seconds that each series had no point for, if it is many of its intervals; 0 otherwise."""
+    away = (seconds - state.newest).astype(np.float64)
+    away[(state.interval == 0) | (away <= _GAP * state.interval)] = 0.0
+    return away
+
+
+def _resume(
+    block: _State,
+    y: FloatArray,
+    season: NDArray[np.int64],
+    missed: NDArray[np.float64],
+    interval: NDArray[np.float64],
+) -> None:
+    """Let series that had a gap go on."""
+    rows = np.flatnonzero(missed)
+    prediction.resume(block.predictor, rows, y[rows], season[rows], missed[rows], interval[rows])
+    novelty.resume(block.novelty, rows)
 
 
 def _normalised(
