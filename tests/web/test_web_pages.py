@@ -145,6 +145,20 @@ def test_functions_and_keywords_are_completed(open_page: Open) -> None:
     expect(editor).to_have_value("histogram_quantile(")
 
 
+def test_a_completion_that_was_chosen_stays_so_when_more_is_typed(open_page: Open) -> None:
+    page = open_page("/explore")
+    editor = page.get_by_role("combobox", name="Query A")
+    editor.press_sequentially("histo")
+    expect(page.get_by_role("option").nth(1)).to_contain_text("histogram_quantile")
+    editor.press("ArrowDown")
+    editor.press_sequentially("gram")
+    expect(page.get_by_role("option").first).to_contain_text("histogram")
+    offered = page.get_by_role("listbox", name="Completions")
+    expect(offered.get_by_role("option", selected=True)).to_contain_text("histogram_quantile")
+    editor.press("Enter")
+    expect(editor).to_have_value("histogram_quantile(")
+
+
 def test_the_address_of_a_query_shows_a_colleague_the_same(open_page: Open) -> None:
     address = explore("node_load1", "up", range="3h", step="60", view="table")
     page = open_page(address)

@@ -85,6 +85,8 @@ export class Editor {
   }
 
   #open(place, found) {
+    // What was chosen with the arrows stays chosen when more is typed, or an answer comes late.
+    const chosen = !this.list.hidden && this.at > 0 ? this.shown[this.at].word : null;
     this.place = place;
     this.shown = found;
     this.list.replaceChildren(...found.map((each, i) => {
@@ -96,7 +98,7 @@ export class Editor {
     this.list.hidden = false;
     this.input.setAttribute("aria-expanded", "true");
     this.#position(place.from);
-    this.#select(0);
+    this.#select(Math.max(0, found.findIndex((each) => each.word === chosen)));
   }
 
   #position(offset) {
