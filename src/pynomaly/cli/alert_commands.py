@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pynomaly.cli.client import DEFAULT_URL
-from pynomaly.cli.options import Json, Url
+from pynomaly.cli.options import Json, Since, Until, Url
 from pynomaly.cli.output import errors_in_a_line
 
 alerts_app = typer.Typer(
@@ -49,10 +49,8 @@ def acknowledge(
 
 @alerts_app.command(epilog="Example: pynomaly alerts noise --from 30d --timezone Europe/Berlin")
 def noise(
-    since: Annotated[
-        str, typer.Option("--from", help="The beginning: 30d ago, a date, epoch seconds.")
-    ] = "30d",
-    to: Annotated[str, typer.Option("--to", help="The end.")] = "now",
+    since: Since = "30d",
+    to: Until = "now",
     timezone: Annotated[str, typer.Option(help="Whose hours of the day.")] = "UTC",
     name: Annotated[str, typer.Option(help="Only the rule with this alertname.")] = "",
     limit: Annotated[int, typer.Option(help="How many rules.", min=1, max=1000)] = 20,

@@ -6,7 +6,7 @@ import typer
 
 from pynomaly.calendar.events import EventKind
 from pynomaly.cli.client import DEFAULT_URL
-from pynomaly.cli.options import Json, Url
+from pynomaly.cli.options import Json, Since, Url
 from pynomaly.cli.output import errors_in_a_line
 
 events_app = typer.Typer(
@@ -100,9 +100,7 @@ def events_add(
 
 @events_app.command("list", epilog="Example: pynomaly events list --kind maintenance --from 30d")
 def events_list(
-    from_: Annotated[
-        str, typer.Option("--from", help="Since when: 7d ago, RFC 3339 or epoch seconds.")
-    ] = "7d",
+    from_: Since = "7d",
     to: Annotated[str, typer.Option(help="Until when [in a week].")] = "",
     kind: Annotated[
         list[EventKind] | None, typer.Option(help="Only of this kind; may be given again.")

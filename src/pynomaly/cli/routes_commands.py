@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pynomaly.cli.client import DEFAULT_URL
-from pynomaly.cli.options import Json, Url
+from pynomaly.cli.options import Json, Since, Until, Url
 from pynomaly.cli.output import errors_in_a_line
 
 routes_app = typer.Typer(
@@ -96,10 +96,8 @@ def routes_backtest(
         Path | None,
         typer.Option(help="Alerts of these rules [those that fired].", metavar="RULES"),
     ] = None,
-    from_: Annotated[
-        str, typer.Option("--from", help="Since when: 30d ago, RFC 3339 or epoch seconds.")
-    ] = "7d",
-    to: Annotated[str, typer.Option(help="Until when.")] = "now",
+    from_: Since = "7d",
+    to: Until = "now",
     against: Annotated[
         Path | None, typer.Option(help="Another alertmanager.yml, to compare.", metavar="OTHER")
     ] = None,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pynomaly.cli.client import DEFAULT_URL
-from pynomaly.cli.options import Json, Url
+from pynomaly.cli.options import Json, Since, Until, Url
 from pynomaly.cli.output import errors_in_a_line
 
 rules_app = typer.Typer(help="Rules.", no_args_is_help=True, rich_markup_mode=None)
@@ -54,10 +54,8 @@ def rules_test(
 )
 def rules_backtest(
     file: Annotated[Path, typer.Argument(help="A rule file.", metavar="RULES")],
-    from_: Annotated[
-        str, typer.Option("--from", help="Since when: 30d ago, RFC 3339 or epoch seconds.")
-    ] = "7d",
-    to: Annotated[str, typer.Option(help="Until when.")] = "now",
+    from_: Since = "7d",
+    to: Until = "now",
     alert: Annotated[str, typer.Option(help="Only this alert.", metavar="NAME")] = "",
     sweep: Annotated[
         list[str] | None,
