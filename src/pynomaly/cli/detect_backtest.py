@@ -1,5 +1,6 @@
 """``pynomaly detect backtest``: which anomalies would have been told of stored history."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +16,10 @@ from rich.table import Table
 from pynomaly.calendar.charts import series_of
 from pynomaly.cli.client import Client
 from pynomaly.cli.happened import Happened
+from pynomaly.cli.options import read_time
 from pynomaly.cli.output import err, out
 from pynomaly.cli.plot import write_page
-from pynomaly.cli.query import epoch, seconds
+from pynomaly.cli.query import seconds
 from pynomaly.detection.excluded import Excluded
 from pynomaly.detection.replay import Event, Lookback, PastSeries, look_back
 from pynomaly.figures.events import with_events
@@ -67,7 +69,9 @@ def run(
     """
     zone = _zone(timezone)
     client = Client(url)
-    history = _read(client, expr, epoch(from_), epoch(to), seconds(step))
+    now = time.time()
+    span = read_time("--from", from_, now), read_time("--to", to, now)
+    history = _read(client, expr, *span, seconds(step))
     if not history.labels:
         raise BadInput(f"{expr} has no samples in that time", hint="See --from and --to.")
     happened = Happened(client, history.start, history.at(history.values.shape[1] - 1))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pynomaly.cli.client import DEFAULT_URL
-from pynomaly.cli.options import Json, Url
+from pynomaly.cli.options import Json, Since, Until, Url
 from pynomaly.cli.output import errors_in_a_line
 from pynomaly.detection.events import Feedback
 from pynomaly.detection.rules.config import Direction
@@ -30,8 +30,8 @@ detect_app.add_typer(detect_rules_app, name="rules")
 )
 def detect_backtest(
     expr: Annotated[str, typer.Argument(help="PromQL.", metavar="QUERY")],
-    from_: Annotated[str, typer.Option("--from", help="RFC 3339 or epoch seconds.")],
-    to: Annotated[str, typer.Option("--to", help="RFC 3339 or epoch seconds.")],
+    from_: Since,
+    to: Until,
     step: Annotated[str, typer.Option(help="One point every so long.")] = "1m",
     budget: Annotated[
         float,

@@ -4,13 +4,13 @@ import json
 import math
 import re
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from pynomaly.cli.client import Client
+from pynomaly.cli.options import read_time
 from pynomaly.cli.output import err, out
 from pynomaly.model.errors import BadInput
 from pynomaly.model.labels import Labels
@@ -26,7 +26,7 @@ def show(url: str, expr: str, *, at: str, over: str, step: str, as_json: bool) -
     """Ask and print."""
     client = Client(url)
     if over:
-        end = epoch(at) if at else time.time()
+        end = read_time("--at", at or "now", time.time())
         start = end - seconds(over)
         width = seconds(step) if step else max(1.0, (end - start) / _POINTS)
         params = {"query": expr, "start": start, "end": end, "step": width}
@@ -50,23 +50,6 @@ def seconds(text: str) -> float:
     if not text or _DURATION.sub("", text):
         raise BadInput(f"{text!r} is not a duration.", hint="Write it like 90s, 15m or 1h30m.")
     return sum(int(n) * _UNITS[unit] for n, unit in _DURATION.findall(text))
-
-
-def epoch(text: str) -> float:
-    """Epoch seconds of a time given as such or as RFC 3339.
-
-    Raises:
-        BadInput: it is neither.
-    """
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadInput(f"{text!r} is not a time.", hint="Write 2026-01-31T12:00:00Z.") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _print(data: dict[str, Any]) -> None:

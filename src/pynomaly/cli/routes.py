@@ -13,12 +13,12 @@ from pynomaly.alerting.alertmanager.matchers import parse_matcher
 from pynomaly.alerting.alertmanager.routes import Route, build_routes
 from pynomaly.alerting.alertmanager.tree import as_json as tree_as_json
 from pynomaly.alerting.alertmanager.tree import draw, draw_match, node_as_json
+from pynomaly.cli.options import read_time
 from pynomaly.cli.output import out
 from pynomaly.model.document import ConfigError
 from pynomaly.model.errors import BadInput
 from pynomaly.model.labels import Labels
 from pynomaly.model.matcher import MatchOp
-from pynomaly.model.times import parse_moment
 from pynomaly.server.config import load_configuration
 from pynomaly.server.files import alertmanager_config
 
@@ -70,7 +70,7 @@ def test(
     ends = root.match(given)
     names = ",".join(end.receiver for end in ends)
     as_expected = not receivers or receivers == names
-    now = _moment(at)
+    now = read_time("--at", at, time.time())
     if as_json:
         found = [_end_as_json(end, config, given, now) for end in ends]
         out.print_json(json.dumps({"as_expected": as_expected, "routes": found}))
@@ -106,13 +106,6 @@ def _labels(texts: Sequence[str]) -> Labels:
             raise BadInput(f"{text!r}: labels are given as name=value")
         found[matcher.name] = matcher.value
     return Labels(found)
-
-
-def _moment(text: str) -> float:
-    try:
-        return parse_moment(text, time.time())
-    except ValueError as error:
-        raise BadInput(f"--at: {error}") from error
 
 
 def _silent(end: Route, config: AlertmanagerConfig, at: float) -> str:

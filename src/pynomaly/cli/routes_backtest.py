@@ -15,6 +15,7 @@ from pynomaly.alerting.backtest.result import RoutingBacktest, RoutingReport, Wa
 from pynomaly.alerting.backtest.service import alerts_of_rules, notes_of
 from pynomaly.alerting.backtest.stored import FIRING, STEP, alerts_of, parts
 from pynomaly.cli.client import Client
+from pynomaly.cli.options import read_time
 from pynomaly.cli.output import err, out
 from pynomaly.cli.query import sparkline
 from pynomaly.cli.routes import config_of
@@ -22,7 +23,6 @@ from pynomaly.cli.rules_backtest import ask, moment
 from pynomaly.figures.series import legend_names
 from pynomaly.model.errors import BadInput
 from pynomaly.model.labels import Labels
-from pynomaly.model.times import parse_moment
 
 _MOST_ROWS = 30
 _TIMEOUT = 120.0
@@ -48,7 +48,7 @@ def run(
     config = config_of(file)
     other = load_alertmanager(against) if against else None
     now = time.time()
-    start, end = _moment("--from", from_, now), min(_moment("--to", to, now), now)
+    start, end = read_time("--from", from_, now), min(read_time("--to", to, now), now)
     client = Client(url, timeout=_TIMEOUT)
     notes: list[str] = []
     if rules is not None:
@@ -63,13 +63,6 @@ def run(
         out.print_json(result.model_dump_json())
     else:
         _print(result)
-
-
-def _moment(option: str, text: str, now: float) -> float:
-    try:
-        return parse_moment(text, now)
-    except ValueError as error:
-        raise BadInput(f"{option}: {error}") from error
 
 
 def _by_rules(

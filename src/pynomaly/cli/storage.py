@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 import typer
 
 from pynomaly.cli.client import Client, Refused
+from pynomaly.cli.options import read_time
 from pynomaly.cli.output import out
-from pynomaly.cli.query import epoch, seconds
 from pynomaly.model.errors import BadInput
 
 _TIMEOUT = 3600.0  # deleting may have to wait for a merge of many days
@@ -67,7 +67,10 @@ def delete(
         PynomalyError: the server refuses, or the folder cannot be used.
     """
     now = time.time()
-    span = _moment(since, now), _moment(until, now)
+    span = (
+        read_time("--from", since, now) if since else None,
+        read_time("--to", until, now) if until else None,
+    )
     with _storage(url, data_dir) as storage:
         found = storage.count(selector, span)
         what = f"{found['samples']:,} samples of {found['series']:,} series"
@@ -95,15 +98,6 @@ def snapshot(url: str, data_dir: Path | None, *, skip_head: bool, as_json: bool)
     else:
         where = data_dir or "the server's data folder"
         out.print(f"Snapshot {name}, in snapshots of {where}.", markup=False, soft_wrap=True)
-
-
-def _moment(text: str, now: float) -> float | None:
-    """A time, or how long ago; nothing is without end."""
-    if not text:
-        return None
-    if text == "now":
-        return now
-    return now - seconds(text) if text[-1].isalpha() and text[-1] != "Z" else epoch(text)
 
 
 def _between(span: Span) -> str:
